@@ -1,0 +1,1 @@
+"""JSON Schemas of DVID's documents, as files."""

@@ -1,0 +1,83 @@
+"""How the client behaves: timeouts, sizes, guards. Must not know credentials."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+
+MIB = 1 << 20
+
+
+def memory_available() -> int:
+    """Bytes of memory that can be used now; 4 GiB where the system does not say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            facts = dict(line.split(":", 1) for line in lines)
+        return int(facts["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError, IndexError):
+        try:
+            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+        except (AttributeError, OSError, ValueError):
+            return 4096 * MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Frozen settings of a connection; pass to `connect`, `open` or make a copy with
+    `dataclasses.replace`."""
+
+    connect_timeout: float = 5.0
+    """Seconds to reach the server."""
+    read_timeout: float = 120.0
+    """Seconds without a byte before a read is given up."""
+    post_timeout: float = 600.0
+    """Seconds without a byte before a post is given up (labelmap posts queue on the server)."""
+    retry_deadline: float = 60.0
+    """Seconds after the first failure in which new attempts are made."""
+    retry_interval: float = 0.1
+    """Seconds before the first new attempt; doubled each time, with jitter."""
+    warning_interval: float = 10.0
+    """Seconds between warnings while a busy server is waited for."""
+    threads: int = 4
+    """Requests of one read or write in flight."""
+    request_bytes: int = 16 * MIB
+    """Largest body of one request that is held in memory."""
+    max_bytes: int | None = None
+    """Largest read or write; None means half of the memory available."""
+    max_implicit_bytes: int = 1024 * MIB
+    """Largest array that `np.asarray` downloads without being asked plainly."""
+    server_throttle: bool = False
+    """Ask the server to count our requests against its throttle (it answers 503 when busy)."""
+    cache_bytes: int = 0
+    """Decoded blocks of committed versions kept per process; 0 keeps none."""
+    trim_extents: bool = True
+    """Set exact extents after a write that grew them; False leaves DVID's block rounding."""
+    transport: str = "auto"
+    """How voxels are read: "auto", "blocks" (stored blocks) or "raw"."""
+    tls_verify: bool = True
+    """Whether certificates of https servers are checked."""
+    ca_bundle: str | None = None
+    """File of trusted certificates for https servers."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float) and not isinstance(value, bool) and value < 0:
+                raise ValueError(f"Settings.{field.name} is {value}; it cannot be negative")
+        if self.threads < 1:
+            raise ValueError("Settings.threads is 0; at least one request must be in flight")
+        if self.request_bytes < 1:
+            raise ValueError("Settings.request_bytes is 0; a request must carry something")
+        if self.transport not in TRANSPORTS:
+            raise ValueError(
+                f"Settings.transport is {self.transport!r}; choose one of {', '.join(TRANSPORTS)}"
+            )
+
+    @property
+    def read_limit(self) -> int:
+        """Bytes that one read or write may hold."""
+        return memory_available() // 2 if self.max_bytes is None else self.max_bytes
+
+
+TRANSPORTS = ("auto", "blocks", "raw")
+DEFAULT = Settings()
