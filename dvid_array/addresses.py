@@ -52,7 +52,8 @@ def origin(text: str) -> str:
     scheme, host, path, query = _split(text)
     if path.strip("/") not in ("", "api") or query:
         raise ValueError(
-            f"{text!r} is more than a server: write http://host:port, or pass the whole address to open()"
+            f"{text!r} is more than a server: write http://host:port, "
+            "or pass the whole address to open()"
         )
     return f"{scheme}://{host}"
 

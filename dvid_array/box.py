@@ -141,11 +141,7 @@ class BlockGrid:
 
     def aligned(self, box: Box) -> bool:
         """Whether both corners lie on the grid."""
-        return all(
-            a % n == 0
-            for corner in (box.start, box.stop)
-            for a, n in zip(corner, self.block, strict=True)
-        )
+        return self.cover(box) == box
 
     def block_box(self, block: Triple) -> Box:
         """The voxels of one block."""

@@ -7,7 +7,7 @@
     ├── DvidProtocolError   (ValueError)        the answer is short, malformed, or not a DVID's
     ├── DvidServerError                         the server failed (5xx)
     ├── DvidRequestError    (ValueError)        the server refused, for a reason not classified
-    ├── DvidNotFoundError   (KeyError)          no such version, branch, instance or repo; ambiguous prefix
+    ├── DvidNotFoundError   (KeyError)          no such version, branch, instance or repo
     ├── DvidExistsError     (ValueError)        the name is taken
     ├── DvidPermissionError (PermissionError)   token, admin rights, block list, read-only server
     │   └── DvidLockedError                     the version is committed

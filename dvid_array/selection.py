@@ -74,8 +74,8 @@ class Selection:
     def finish(self, grid: Array) -> Array:
         """The result as a view of the picked grid."""
         view = grid.transpose(self._kept + self._dropped)
-        view = view[(..., *(0 for _ in self._dropped))]
-        return np.expand_dims(view, self._new)
+        last: Any = (..., *(0 for _ in self._dropped))
+        return np.expand_dims(view[last], self._new)
 
     def spread(self, value: Array) -> Array:
         """A value broadcast over the result, as a view shaped like the picked grid.
@@ -188,7 +188,8 @@ def _expand(key: Any, axes: Sequence[Axis]) -> list[Any]:
     used = sum(part is not None and part is not Ellipsis for part in parts)
     if used > len(axes):
         raise IndexError(
-            f"too many indices: the array has {len(axes)} axes (c, x, y, z), but {used} were indexed"
+            f"too many indices: the array has {len(axes)} axes (c, x, y, z), "
+            f"but {used} were indexed"
         )
     dots = [place for place, part in enumerate(parts) if part is Ellipsis]
     if len(dots) > 1:
@@ -204,7 +205,8 @@ def _part(part: Any) -> Any:
         return part
     if isinstance(part, bool | np.bool):
         raise IndexError(
-            "True and False are no index here: use None for a new axis, or a mask as long as its axis"
+            "True and False are no index here: use None for a new axis, "
+            "or a mask as long as its axis"
         )
     if isinstance(part, str):
         raise IndexError(f"{part!r} is no index: an array takes integers, slices, lists and masks")
@@ -275,9 +277,9 @@ def _moved(parts: Sequence[Any], order: tuple[int | str, ...]) -> tuple[int | st
 def _place(index: int, axis: Axis) -> int:
     if axis.literal:
         return index
-    if not axis.start <= index < axis.stop and not -(axis.stop - axis.start) <= index < 0:
+    if not -axis.stop <= index < axis.stop:
         raise IndexError(
-            f"index {index} is out of bounds for axis {axis.name} with size {axis.stop - axis.start}"
+            f"index {index} is out of bounds for axis {axis.name} with size {axis.stop}"
         )
     return index + axis.stop if index < 0 else index
 

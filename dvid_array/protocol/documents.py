@@ -145,8 +145,8 @@ def instance(document: Json, source: str = "") -> Instance:
     DvidTypeError
         Where the instance is no array of voxels.
     """
-    base = document.get("Base") if isinstance(document, Mapping) else None
-    kind = kind_of(check("base", base, source, "Base")["TypeName"])
+    base = check("instance", document, source)["Base"]
+    kind = kind_of(base["TypeName"])
     check("info", document, source)
     extended = document["Extended"]
     values = [value["DataType"] for value in extended["Values"]]

@@ -46,7 +46,7 @@ def to_bytes(voxels: Array, dtype: np.dtype[Any]) -> memoryview:
     else:
         flat = np.empty(voxels.shape, dtype=dtype, order="F")
         copy_tiled(voxels, flat)
-    return memoryview(flat.reshape(-1, order="F").view(np.uint8))
+    return flat.reshape(-1, order="F").view(np.uint8).data
 
 
 def copy_tiled(source: Array, target: Array) -> None:
