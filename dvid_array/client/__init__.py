@@ -1,0 +1,1 @@
+"""The client tower: what goes over the wire, and in what pieces. No public objects."""

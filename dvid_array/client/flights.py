@@ -1,0 +1,129 @@
+"""Several calls in flight: bounded threads, the first error stops the rest, Ctrl-C ends them all.
+
+Owns threads. Must not know what a call is.
+
+A worker thread carries its crew as an attribute, where whoever opens a connection in that thread
+finds it (`current()`) and leaves the means to cut it: so a stalled server cannot hold a
+cancelled read.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, TypeVar
+
+J = TypeVar("J")
+
+FAREWELL = 1.0
+"""Seconds that cancelled workers get to notice; they are daemons and hold nothing up."""
+
+
+class Cancelled(Exception):
+    """The crew was told to stop; never leaves the crew."""
+
+
+class Crew(Generic[J]):
+    """A few threads that work through jobs.
+
+    Parameters
+    ----------
+    threads : int
+        How many jobs run at once; with one, or with a single job, the caller's thread works.
+    cut : bool
+        Whether the first error cuts the connections of the other jobs, or lets them end.
+    """
+
+    def __init__(self, threads: int, *, cut: bool) -> None:
+        self._threads = threads
+        self._cut = cut
+        self.stopped = threading.Event()
+        self._cutters: dict[int, Callable[[], None]] = {}
+        self._lock = threading.Lock()
+        self._error: BaseException | None = None
+
+    def each(self, jobs: Iterable[J], work: Callable[[J], None]) -> None:
+        """Do `work` for every job; raises the first error."""
+        listed = list(jobs)
+        count = min(self._threads, len(listed))
+        if count <= 1:
+            for job in listed:
+                work(job)
+            return
+        queue = iter(listed)
+        workers = [_Worker(self, queue, work) for _ in range(count)]
+        try:
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.join()
+        except BaseException:
+            self.abort()
+            deadline = time.monotonic() + FAREWELL
+            for worker in workers:
+                if worker.ident is not None:
+                    worker.join(max(0.0, deadline - time.monotonic()))
+            raise
+        if self._error is not None:
+            raise self._error
+
+    def next(self, queue: Iterator[J]) -> J | None:
+        """The next job; None when there is none or the crew has stopped."""
+        with self._lock:
+            return None if self.stopped.is_set() else next(queue, None)
+
+    def failed(self, error: BaseException) -> None:
+        """Keep the first error and stop."""
+        with self._lock:
+            first = self._error is None and not self.stopped.is_set()
+            if first:
+                self._error = error
+        if first:
+            self.abort() if self._cut else self.stopped.set()
+
+    def watch(self, cut: Callable[[], None]) -> None:
+        """Remember how to cut the connection that this thread waits on now."""
+        with self._lock:
+            self._cutters[threading.get_ident()] = cut
+        if self.stopped.is_set() and self._cut:
+            cut()
+
+    def abort(self) -> None:
+        """Stop, and cut every connection."""
+        self.stopped.set()
+        with self._lock:
+            cutters = list(self._cutters.values())
+        for cut in cutters:
+            cut()
+
+
+class _Worker(threading.Thread):
+    def __init__(self, crew: Crew[J], queue: Iterator[J], work: Callable[[J], None]) -> None:
+        super().__init__(daemon=True, name="dvid_array")
+        self.crew = crew
+        self._queue = queue
+        self._work = work
+
+    def run(self) -> None:
+        while (job := self.crew.next(self._queue)) is not None:
+            try:
+                self._work(job)
+            except Cancelled:
+                return
+            except BaseException as error:
+                self.crew.failed(error)
+
+
+def current() -> Crew[object] | None:
+    """The crew whose worker this thread is."""
+    return getattr(threading.current_thread(), "crew", None)
+
+
+def sleep(seconds: float) -> None:
+    """Pause; a stopped crew's worker wakes at once."""
+    crew = current()
+    if crew is None:
+        time.sleep(seconds)
+    elif crew.stopped.wait(seconds):
+        raise Cancelled

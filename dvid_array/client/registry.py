@@ -1,0 +1,132 @@
+"""The only process state: sessions, credentials, locks, extents; keyed, bounded, reset by a fork.
+
+Must not know voxels or HTTP. Everything here can be lost at any time without harm but speed, save
+the locks, which their holders keep alive.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from dvid_array.box import Box
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Table(Generic[K, V]):
+    """A bounded mapping that many threads may use; the entry unused longest goes first."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._entries: OrderedDict[K, V] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: K, make: Callable[[], V]) -> V:
+        """The entry of `key`, made now where there is none."""
+        with self._lock:
+            if key not in self._entries:
+                self._entries[key] = make()
+            self._entries.move_to_end(key)
+            while len(self._entries) > self._limit:
+                self._entries.popitem(last=False)
+            return self._entries[key]
+
+    def put(self, key: K, value: V) -> None:
+        """Set the entry of `key`."""
+        with self._lock:
+            self._entries.pop(key, None)
+        self.get(key, lambda: value)
+
+    def values(self) -> list[V]:
+        """The entries of now."""
+        with self._lock:
+            return list(self._entries.values())
+
+
+class BlockLocks:
+    """Blocks that a writer of this process holds; a set of blocks is taken whole or not at all."""
+
+    def __init__(self) -> None:
+        self._held: set[Hashable] = set()
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def hold(self, keys: Iterable[Hashable]) -> Iterator[None]:
+        """Wait until nobody holds any of `keys`, and hold them all."""
+        wanted = set(keys)
+        with self._changed:
+            self._changed.wait_for(lambda: self._held.isdisjoint(wanted))
+            self._held |= wanted
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._held -= wanted
+                self._changed.notify_all()
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What one origin may be told; never shown."""
+
+    token: str | None = field(default=None, repr=False)
+    admin_token: str | None = field(default=None, repr=False)
+    user: str | None = None
+    app: str | None = None
+
+
+@dataclass(slots=True)
+class Extents:
+    """What the writers of this process know of one instance's extents at one version."""
+
+    box: Box | None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@dataclass(slots=True)
+class Origin:
+    """What this process knows of one server."""
+
+    credentials: Credentials = field(default_factory=Credentials)
+    answered: bool = False
+    """Whether it ever answered; until then, a refused connection is a wrong address."""
+
+
+@dataclass
+class State:
+    """All of it; one instance a process."""
+
+    origins: Table[str, Origin] = field(default_factory=lambda: Table(256))
+    sessions: Table[Hashable, Any] = field(default_factory=lambda: Table(64))
+    extents: Table[tuple[str, str], Extents] = field(default_factory=lambda: Table(4096))
+    blocks: BlockLocks = field(default_factory=BlockLocks)
+
+
+_state = State()
+
+
+def state() -> State:
+    """The state of this process."""
+    return _state
+
+
+def reset() -> None:
+    """Forget everything, as a forked child must: its parent's sockets are not its own.
+
+    Credentials stay: the child speaks for the same person.
+    """
+    global _state
+    credentials = _state.origins
+    _state = State()
+    for url, known in list(credentials._entries.items()):
+        _state.origins.put(url, Origin(known.credentials))
+
+
+os.register_at_fork(after_in_child=reset)

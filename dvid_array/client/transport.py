@@ -1,0 +1,376 @@
+"""Sending: pooled connections, retries until a deadline, bodies into buffers, redaction.
+
+Owns HTTP exchanges; with `connections`, the only importer of requests and urllib3. Must not know
+any DVID path.
+
+A body is read in pieces through the pool of requests' own session, counted, and drained to its
+last chunk: DVID sends no lengths, and a reply that fails half way still ends cleanly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import logging
+import os
+import random
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+from urllib.parse import urlencode
+
+import numpy as np
+import requests
+import urllib3
+
+from dvid_array import errors
+from dvid_array.client import connections, flights
+from dvid_array.client.registry import Credentials, Origin, state
+from dvid_array.protocol import sentences
+from dvid_array.settings import Settings
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+PIECE = 1 << 19
+"""Bytes taken from a connection at once: larger pieces miss the cache, smaller ones cost calls."""
+REFUSAL_BYTES = 1 << 16
+"""As much of a refusal's text is read."""
+DOCUMENT_BYTES = 1 << 30
+"""Longest document that is read into memory."""
+APP = "dvid_array"
+
+_SECRET = re.compile(r"(admintoken=)[^&\s'\"]+|(Bearer\s+)[^\s'\"]+", re.IGNORECASE)
+
+
+def redacted(text: str) -> str:
+    """The text with every credential in it replaced."""
+    return _SECRET.sub(lambda found: f"{found[1] or found[2]}[redacted]", text)
+
+
+class _Redaction(logging.Filter):
+    """Takes admin tokens out of urllib3's DEBUG lines, which print whole URLs."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if _SECRET.search(record.getMessage()):
+            record.msg, record.args = redacted(record.getMessage()), ()
+        return True
+
+
+for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
+    logging.getLogger(_name).addFilter(_Redaction())
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request."""
+
+    method: str
+    path: str
+    """Absolute path, percent-encoded."""
+    query: dict[str, str] = field(default_factory=dict)
+    body: bytes | memoryview | None = field(default=None, repr=False)
+    repeatable: bool = True
+    """Whether it may be sent again when its answer is lost."""
+    admin: bool = False
+    """Whether the admin token goes with it."""
+
+
+class Body:
+    """The body of an answer, read in pieces."""
+
+    def __init__(self, response: requests.Response) -> None:
+        self._raw: Any = response.raw
+        self._decode = "Content-Encoding" in response.headers
+        self.received = 0
+
+    def piece(self, size: int) -> bytes:
+        """Up to `size` bytes; none at the end."""
+        data: bytes = self._raw.read(min(size, PIECE), decode_content=self._decode)
+        self.received += len(data)
+        return data
+
+    def take(self, size: int) -> bytes:
+        """`size` bytes, fewer only where the body ends."""
+        data = self.piece(size)
+        if len(data) == size or not data:
+            return data
+        parts = [data]
+        missing = size - len(data)
+        while missing and (data := self.piece(missing)):
+            parts.append(data)
+            missing -= len(data)
+        return b"".join(parts)
+
+    def read_into(self, view: memoryview) -> None:
+        """Fill a flat view of bytes; `ShortBody` where the body ends before."""
+        target = np.frombuffer(view, dtype=np.uint8)
+        done = 0
+        while done < len(target):
+            data = self.piece(len(target) - done)
+            if not data:
+                raise ShortBody(f"the answer ended after {self.received} bytes")
+            # np.copyto lets other threads run meanwhile; slice assignment of bytes does not
+            np.copyto(target[done : done + len(data)], np.frombuffer(data, dtype=np.uint8))
+            done += len(data)
+
+    def all(self) -> bytes:
+        """Everything, for documents."""
+        parts = []
+        while data := self.piece(PIECE):
+            parts.append(data)
+            if self.received > DOCUMENT_BYTES:
+                raise errors.DvidProtocolError("the server sends a document without an end")
+        return b"".join(parts)
+
+    def end(self) -> None:
+        """Check that nothing follows: a tail is the text of an error that came too late."""
+        tail = self.take(REFUSAL_BYTES)
+        if tail:
+            text = tail.decode("utf-8", "replace").strip()
+            raise errors.DvidProtocolError(
+                f"{len(tail)} bytes follow the expected answer: {redacted(text)[:300]!r}",
+                sentence=text,
+            )
+
+
+class ShortBody(Exception):
+    """A body ended before everything expected of it had come."""
+
+
+@dataclass(frozen=True)
+class Transport:
+    """One server, as calls can be sent to it. Holds settings only: sessions and credentials are
+    the process's, so it can be pickled."""
+
+    origin: str
+    """Scheme, host and port."""
+    settings: Settings
+
+    def send(self, call: Call, receive: Callable[[Body], T]) -> T:
+        """Send a call and hand its body to `receive`, again and again until it succeeds, fails for
+        good, or the retry deadline passes.
+
+        Raises
+        ------
+        DvidError
+            Of the class that the fault deserves, with the server's own sentence.
+        """
+        patience = _Patience(self.settings, self._shown(call))
+        known = state().origins.get(self.origin, Origin)
+        while True:
+            try:
+                with self._answer(call) as response:
+                    known.answered = True
+                    self._refuse(call, response)
+                    body = Body(response)
+                    result = receive(body)
+                    body.end()
+                return result
+            except Exception as fault:
+                patience.wait(self._told(call, fault, known.answered))
+
+    def document(self, call: Call) -> bytes:
+        """The whole body of an answer."""
+        return self.send(call, Body.all)
+
+    def beginning(self, call: Call, size: int) -> bytes:
+        """The first bytes of an answer; the rest is never read."""
+
+        def receive(body: Body) -> bytes:
+            raise _Enough(body.take(size))
+
+        try:
+            return self.send(call, receive)
+        except _Enough as enough:
+            return enough.data
+
+    def address(self, call: Call) -> str:
+        """The URL of a call, without credentials."""
+        query = "?" + urlencode(call.query) if call.query else ""
+        return redacted(f"{self.origin}{call.path}{query}")
+
+    def _shown(self, call: Call) -> dict[str, Any]:
+        return {"method": call.method, "url": self.address(call)}
+
+    @contextlib.contextmanager
+    def _answer(self, call: Call) -> Iterator[requests.Response]:
+        settings = self.settings
+        credentials = self._credentials()
+        query = dict(call.query) | {"u": credentials.user or _user(), "app": credentials.app or APP}
+        if call.admin and credentials.admin_token:
+            query["admintoken"] = credentials.admin_token
+        headers = {"Accept-Encoding": "identity"}
+        if credentials.token:
+            headers["Authorization"] = f"Bearer {credentials.token}"
+        silence = settings.read_timeout if call.method == "GET" else settings.post_timeout
+        response = connections.session(self.origin, settings).request(
+            call.method,
+            f"{self.origin}{call.path}?{urlencode(query, safe=',:')}",
+            data=cast(bytes, call.body),
+            headers=headers,
+            stream=True,
+            timeout=(settings.connect_timeout, silence),
+            # following a POST would repeat it elsewhere, or turn it into a GET
+            allow_redirects=call.method == "GET",
+        )
+        try:
+            yield response
+            response.raw.release_conn()
+        finally:
+            response.close()
+
+    def _credentials(self) -> Credentials:
+        own = state().origins.get(self.origin, Origin).credentials
+        return Credentials(
+            token=own.token or os.environ.get("DVID_TOKEN"),
+            admin_token=own.admin_token or os.environ.get("DVID_ADMIN_TOKEN"),
+            user=own.user or os.environ.get("DVID_USER"),
+            app=own.app,
+        )
+
+    def _refuse(self, call: Call, response: requests.Response) -> None:
+        if response.status_code < 300:
+            return
+        text = Body(response).take(REFUSAL_BYTES).decode("utf-8", "replace").strip()
+        kind, remedy = sentences.classify(response.status_code, text)
+        if "html" in response.headers.get("Content-Type", "") and response.status_code in (
+            *range(300, 400),
+            404,
+        ):
+            kind, remedy = errors.DvidProtocolError, "is it a DVID server?"
+        sentence = redacted(text)
+        said = sentence.split("\n")[0][:500] or f"status {response.status_code} without a word"
+        raise kind(
+            f"{self.origin} answered: {said}" + (f" -> {remedy}" if remedy else ""),
+            sentence=sentence,
+            status=response.status_code,
+            **self._shown(call),
+        )
+
+    def _told(self, call: Call, fault: Exception, answered: bool) -> _Fault:
+        """What a fault means: the error to raise, and whether another attempt may help."""
+        if (crew := flights.current()) and crew.stopped.is_set():
+            raise flights.Cancelled from fault
+        if isinstance(fault, errors.DvidError):
+            fault.method, fault.url = call.method, self.address(call)
+            passing = fault.status in (502, 503, 504)
+            return _Fault(fault, passing and (call.repeatable or fault.status == 503))
+        kind, text, again = _meaning(fault, self.settings)
+        if kind is None:
+            raise fault
+        unreached = isinstance(fault, requests.exceptions.ConnectionError) and _unreached(fault)
+        again = again and (answered if unreached else call.repeatable)
+        error = kind(f"{self.origin}: {text}", **self._shown(call))
+        error.__cause__ = fault
+        return _Fault(error, again)
+
+
+class _Enough(Exception):
+    """The bytes that were wanted have come."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    error: errors.DvidError
+    again: bool
+
+
+def _meaning(
+    fault: Exception, settings: Settings
+) -> tuple[type[errors.DvidError] | None, str, bool]:
+    """Error class, words and whether to try again; for faults below HTTP."""
+    why = redacted(str(fault))[:300]
+    reached = f"could not be reached within {settings.connect_timeout:g} s"
+    for kinds, error, text, again in (
+        (requests.exceptions.ConnectTimeout, errors.DvidTimeoutError, reached, True),
+        (
+            (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError),
+            errors.DvidTimeoutError,
+            "no byte came for too long (Settings.read_timeout, .post_timeout); "
+            "a post may still have landed",
+            False,
+        ),
+        (requests.exceptions.SSLError, errors.DvidConnectionError, f"TLS failed: {why}", False),
+        (ShortBody, errors.DvidProtocolError, f"the answer is cut: {why}", True),
+        (
+            (
+                requests.exceptions.ConnectionError,
+                requests.exceptions.ChunkedEncodingError,
+                urllib3.exceptions.ProtocolError,
+                ConnectionError,
+            ),
+            errors.DvidConnectionError,
+            f"the connection failed: {why}",
+            True,
+        ),
+        (
+            (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError),
+            errors.DvidConnectionError,
+            f"the request could not be sent: {why}",
+            False,
+        ),
+    ):
+        if isinstance(fault, kinds):
+            return error, text, again
+    return None, why, False
+
+
+def _unreached(fault: Exception) -> bool:
+    """Whether no connection came about, so that nothing can have been sent."""
+    reason = getattr(fault.args[0] if fault.args else None, "reason", None)
+    return isinstance(fault, requests.exceptions.ConnectTimeout) or isinstance(
+        reason, urllib3.exceptions.NewConnectionError
+    )
+
+
+class _Patience:
+    """Pauses between attempts, growing and jittered, until a deadline after the first failure."""
+
+    def __init__(self, settings: Settings, shown: dict[str, Any]) -> None:
+        self._settings = settings
+        self._shown = shown
+        self._first = 0.0
+        self._warned = 0.0
+        self._attempts = 0
+
+    def wait(self, fault: _Fault) -> None:
+        now = time.monotonic()
+        self._attempts += 1
+        if self._attempts == 1:
+            self._first = self._warned = now
+        pause = self._settings.retry_interval * 2 ** min(self._attempts - 1, 7)
+        pause *= random.uniform(0.5, 1.0)
+        if not fault.again or now - self._first + pause > self._settings.retry_deadline:
+            raise self._final(fault, now - self._first)
+        if now - self._warned >= self._settings.warning_interval:
+            self._warned = now
+            log.warning(
+                "%s: still waiting after %d attempts and %.0f s: %s",
+                self._shown["url"],
+                self._attempts,
+                now - self._first,
+                fault.error,
+            )
+        flights.sleep(pause)
+
+    def _final(self, fault: _Fault, seconds: float) -> errors.DvidError:
+        error = fault.error
+        if isinstance(error, errors.DvidBusyError):
+            error.attempts, error.seconds = self._attempts, seconds
+        if fault.again:
+            tried = f"; gave up after {self._attempts} attempts in {seconds:.1f} s"
+            error.message += f"{tried} (Settings.retry_deadline)"
+        return error
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "anonymous"

@@ -1,0 +1,92 @@
+"""One data instance at one version and scale: its facts, and the way to its voxels.
+
+Owns what a volume is; `reading` and `writing` move its voxels. Must not know numpy keys, dask or
+xarray.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from dvid_array.box import BlockGrid, Box, triple
+from dvid_array.client import registry
+from dvid_array.client.catalog import Catalog
+from dvid_array.client.transport import Transport
+from dvid_array.protocol.documents import Instance
+from dvid_array.settings import Settings
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A data instance at a version and scale. Picklable: it holds facts and settings only."""
+
+    transport: Transport
+    """The server."""
+    uuid: str
+    """Full id of the version."""
+    instance: Instance
+    """Facts as they were when it was opened."""
+    locked: bool
+    """Whether the version was committed when it was opened."""
+    scale: int = 0
+    """Scale of a multi-scale label volume: voxels are 2^scale times as long."""
+    supervoxels: bool = False
+    """Whether labels are read before merges."""
+
+    @property
+    def settings(self) -> Settings:
+        """How requests are made."""
+        return self.transport.settings
+
+    @property
+    def catalog(self) -> Catalog:
+        """The server's documents."""
+        return Catalog(self.transport)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What names this data on any server: version and data id."""
+        return self.uuid, self.instance.data_uuid
+
+    @cached_property
+    def grid(self) -> BlockGrid:
+        """The grid of stored blocks; the same number of voxels at every scale."""
+        return BlockGrid(self.instance.block)
+
+    @property
+    def voxel_bytes(self) -> int:
+        """Bytes of one voxel, all channels together."""
+        return self.instance.kind.dtype.itemsize * self.instance.kind.channels
+
+    @property
+    def extents(self) -> Box | None:
+        """Reported extents in voxels of this scale."""
+        box, step = self.instance.extents, 1 << self.scale
+        if box is None or not self.scale:
+            return box
+        return Box(triple(a // step for a in box.start), triple(-(-b // step) for b in box.stop))
+
+    @property
+    def shared_extents(self) -> registry.Extents:
+        """What all writers of this process know of the extents (at scale 0)."""
+        return registry.state().extents.get(
+            self.key, lambda: registry.Extents(self.instance.extents)
+        )
+
+    def refreshed(self) -> Volume:
+        """The same volume with extents and lock state as they are now."""
+        found = self.catalog.instance(self.uuid, self.instance.name)
+        locked = self.locked or self.catalog.locked(self.uuid)
+        record = self.shared_extents
+        with record.lock:
+            record.box = found.extents
+        return replace(self, instance=found, locked=locked)
+
+    def unmerged(self) -> Volume:
+        """The same labels as they are stored, before merges."""
+        return replace(self, supervoxels=True)
+
+    def with_extents(self, box: Box | None) -> Volume:
+        """The same volume with other extents (at scale 0)."""
+        return replace(self, instance=replace(self.instance, extents=box))
