@@ -49,10 +49,12 @@ def slabs(box: Box, grid: BlockGrid, *, voxels: int, pieces: int = 1) -> Iterato
     pieces : int
         As many pieces are made, if they do not become too small, so that they can run at once.
     """
+    if box.empty:
+        return
     blocks = grid.blocks(box)
     each = math.prod(grid.block)
     wish = max(-(-blocks.size // pieces), -(-SMALL_VOXELS // each))
-    step = _step(blocks.shape, max(1, min(voxels, PARALLEL_VOXELS) // each, 1), wish)
+    step = _step(blocks.shape, min(voxels, PARALLEL_VOXELS) // each, wish)
     starts = (range(a, b, n) for a, b, n in zip(blocks.start, blocks.stop, step, strict=True))
     for z, y, x in product(*reversed(list(starts))):
         piece = Box.sized((x, y, z), step).intersect(blocks)

@@ -174,7 +174,9 @@ def _pieces(volume: Volume, source: Grid) -> list[_Piece]:
         inner = grid.inner(box)
         borders = grid.cover(box).without(inner)
     threads = volume.settings.threads
-    pieces = [_Piece(p, whole=True) for p in planning.slabs(inner, grid, voxels=limit, pieces=threads)]
+    pieces = [
+        _Piece(p, whole=True) for p in planning.slabs(inner, grid, voxels=limit, pieces=threads)
+    ]
     pieces += [
         _Piece(piece, whole=False)
         for border in borders
