@@ -1,3 +1,89 @@
-"""A DVID volume as a numpy array: lazy, exact, fast, safe to write, ready for dask and xarray."""
+"""A DVID volume as a numpy array: lazy, exact, fast, safe to write, ready for dask and xarray.
+
+Names are loaded with their first use: importing the package costs no more than numpy.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dvid_array.array import DvidArray, DvidWindow
+    from dvid_array.box import Box
+    from dvid_array.errors import (
+        DvidAlignmentError,
+        DvidBusyError,
+        DvidConnectionError,
+        DvidError,
+        DvidExistsError,
+        DvidLockedError,
+        DvidNotFoundError,
+        DvidPermissionError,
+        DvidProtocolError,
+        DvidRequestError,
+        DvidServerError,
+        DvidTimeoutError,
+        DvidTooLargeError,
+        DvidTypeError,
+        DvidWriteError,
+    )
+    from dvid_array.opening import connect, open, serve
+    from dvid_array.repository import Node, Repo, Server
+    from dvid_array.settings import Settings
+    from dvid_array.views import Plan
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "DvidArray": "array",
+    "DvidWindow": "array",
+    "Box": "box",
+    "connect": "opening",
+    "open": "opening",
+    "serve": "opening",
+    "Node": "repository",
+    "Repo": "repository",
+    "Server": "repository",
+    "Settings": "settings",
+    "Plan": "views",
+}
+
+__all__ = [
+    "Box",
+    "DvidAlignmentError",
+    "DvidArray",
+    "DvidBusyError",
+    "DvidConnectionError",
+    "DvidError",
+    "DvidExistsError",
+    "DvidLockedError",
+    "DvidNotFoundError",
+    "DvidPermissionError",
+    "DvidProtocolError",
+    "DvidRequestError",
+    "DvidServerError",
+    "DvidTimeoutError",
+    "DvidTooLargeError",
+    "DvidTypeError",
+    "DvidWindow",
+    "DvidWriteError",
+    "Node",
+    "Plan",
+    "Repo",
+    "Server",
+    "Settings",
+    "connect",
+    "open",
+    "serve",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'dvid_array' has no attribute {name!r}")
+    value = getattr(import_module(f"dvid_array.{_HOMES.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

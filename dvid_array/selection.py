@@ -115,6 +115,11 @@ class Points:
     """Shape of the result."""
 
 
+def integer(value: Any) -> int:
+    """A plain integer; `TypeError` for anything that is not one."""
+    return operator.index(value)
+
+
 def _shift(coordinates: Coordinates, by: int) -> Coordinates:
     if isinstance(coordinates, range):
         return range(coordinates.start + by, coordinates.stop + by, coordinates.step)

@@ -17,7 +17,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
 
@@ -186,6 +186,11 @@ class Transport:
             return self.send(call, receive)
         except _Enough as enough:
             return enough.data
+
+    def grant_admin(self, token: str) -> None:
+        """Keep an admin token for this server."""
+        known = state().origins.get(self.origin, Origin)
+        known.credentials = replace(known.credentials, admin_token=token)
 
     def address(self, call: Call) -> str:
         """The URL of a call, without credentials."""

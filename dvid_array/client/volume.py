@@ -74,6 +74,24 @@ class Volume:
             self.key, lambda: registry.Extents(self.instance.extents)
         )
 
+    def token(self, *view: object) -> tuple[object, ...]:
+        """What names the data of a view: the same in every process, and other when it may have
+        changed. On an open version that asks for the repo's mutation count, one request."""
+        changes = None if self.locked else self.catalog.repo(self.uuid).mutation_id
+        instance = self.instance
+        return (
+            "dvid_array",
+            self.transport.origin,
+            self.uuid,
+            instance.name,
+            instance.data_uuid,
+            instance.kind.name,
+            self.scale,
+            self.supervoxels,
+            changes,
+            *view,
+        )
+
     def refreshed(self) -> Volume:
         """The same volume with extents and lock state as they are now."""
         found = self.catalog.instance(self.uuid, self.instance.name)

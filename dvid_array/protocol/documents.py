@@ -13,7 +13,8 @@ Source: `GET .../info`, `/metadata`, `/api/repo/<uuid>/info`; `datatype/imageblk
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from dvid_array.box import Box, Triple, triple
 from dvid_array.errors import DvidProtocolError
-from dvid_array.facts import LEGACY_NAMES, Kind, kind_of
+from dvid_array.facts import LABEL_BLOCK_MULTIPLE, LEGACY_NAMES, Kind, kind_of
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -286,3 +287,65 @@ def config(kind: str, name: str, **settings: str | None) -> dict[str, str]:
     except DvidProtocolError as fault:
         raise ValueError(f"cannot create instance {name!r}: {fault}") from fault
     return checked
+
+
+def volume_config(
+    kind: Kind,
+    name: str,
+    *,
+    shape: Triple | None,
+    block: Triple,
+    resolution: Sequence[float] | float,
+    units: Sequence[str] | str,
+    max_scale: int | None,
+    background: int,
+    compression: str | None,
+) -> dict[str, str]:
+    """The configuration of a new volume, with every setting checked: DVID ignores what it does not
+    understand.
+
+    Raises
+    ------
+    ValueError
+        Names the setting and what it may be.
+    """
+    multiple = LABEL_BLOCK_MULTIPLE if kind.family == "labels" else 1
+    if any(n < 1 or n % multiple for n in block):
+        raise ValueError(f"block {block}: a {kind.name} takes positive multiples of {multiple}")
+    if max_scale is not None and not (kind.family == "labels" and 0 <= max_scale <= 255):
+        raise ValueError(
+            f"max_scale={max_scale}: only label volumes have scales (0 to 255); "
+            "gray pyramids are instances of their own"
+        )
+    if not 0 <= background <= 255:
+        raise ValueError(f"background={background} is not between 0 and 255")
+    if shape is not None and min(shape) < 1:
+        raise ValueError(f"shape {shape}: every extent must be at least 1")
+    return config(
+        kind.name,
+        name,
+        BlockSize=_joined(block),
+        VoxelSize=_joined(_three(resolution, "resolution", float)),
+        VoxelUnits=_joined(_three(units, "units", str)),
+        MinPoint=None if shape is None else "0,0,0",
+        MaxPoint=None if shape is None else _joined(n - 1 for n in shape),
+        MaxDownresLevel=None if max_scale is None else str(max_scale),
+        Background=str(background) if background else None,
+        Compression=compression,
+    )
+
+
+def _joined(values: Iterable[object]) -> str:
+    return ",".join(f"{value:.17g}" if isinstance(value, float) else str(value) for value in values)
+
+
+def _three(values: Any, name: str, kind: type) -> list[Any]:
+    """One value for each of x, y, z."""
+    listed = [values] * 3 if isinstance(values, str | int | float) else list(values)
+    if len(listed) != 3:
+        raise ValueError(f"{name}={values!r}: one value, or three for x, y, z")
+    made = [kind(value) for value in listed]
+    wrong = [v for v in made if ("," in v or not v if kind is str else not 0 < v < math.inf)]
+    if wrong:
+        raise ValueError(f"{name}={values!r}: {wrong[0]!r} cannot be one")
+    return made

@@ -1,0 +1,363 @@
+"""`DvidArray`: a data instance at one version and scale, as a numpy array.
+
+Owns numpy's face: keys, values, guards, conversions. Must not know requests or paths, and imports
+neither the repository nor an adapter: whoever opens an array hands it its node and its volume.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from dvid_array import casting, selection
+from dvid_array.attributes import Attributes
+from dvid_array.box import Box, Triple
+from dvid_array.client import reading, writing
+from dvid_array.client.picks import Grid, Target
+from dvid_array.client.volume import Volume
+from dvid_array.doors import door
+from dvid_array.errors import DvidTooLargeError
+from dvid_array.protocol.voxels import Array
+from dvid_array.refusals import Refusals
+from dvid_array.selection import Axis, Selection
+from dvid_array.views import OuterIndex, Plan, PointIndex, VoxelIndex
+
+if TYPE_CHECKING:
+    import dask.array
+    import xarray
+
+UNCHECKED_BYTES = 1 << 26
+"""Results up to this size are not held against the memory available."""
+
+
+class NodeLike(Protocol):
+    """What an array needs of the node that opened it."""
+
+    @property
+    def uuid(self) -> str:
+        """Full id of the version."""
+
+    def sibling(self, version: str) -> NodeLike:
+        """Another version on the same server."""
+
+    def open(self, name: str, *, scale: int = 0, supervoxels: bool = False) -> DvidArray:
+        """An instance at this version."""
+
+
+class DvidArray(Attributes, Refusals):
+    """A DVID volume as an array with axes channel, x, y, z.
+
+    Slicing fetches voxels, assigning writes them; nothing else makes a request, unless its
+    description says so. Index 0 is DVID's coordinate 0. Arrays returned are Fortran-ordered,
+    DVID's own layout: ``arr[...].T`` is (z, y, x, c) in C order, without a copy.
+
+    Made by `dvid_array.open`, ``node[name]`` or ``node.create``.
+    """
+
+    def __init__(self, node: NodeLike, volume: Volume) -> None:
+        self._node = node
+        self._volume = volume
+        self._warned = False
+
+    @property
+    def node(self) -> Any:
+        """The version it belongs to."""
+        return self._node
+
+    # Reading.
+
+    def __getitem__(self, key: Any) -> Any:
+        """Fetch what numpy's rules select; see `oindex`, `vindex` and `voxels` for more."""
+        picked = selection.basic(key, self._axes())
+        self._warn_of_negative(picked)
+        result = picked.finish(self._fetch(picked.shifted(self.origin)))
+        scalar = not picked.order and not _has_ellipsis(key)
+        return result[()] if scalar else result
+
+    @property
+    def voxels(self) -> VoxelIndex:
+        """The same array by DVID's signed coordinates: ``arr.voxels[:, -50:-40, 0:10, 0:10]``."""
+        return VoxelIndex(self)
+
+    @property
+    def oindex(self) -> OuterIndex:
+        """Outer indexing: ``arr.oindex[:, [1, 5], 0:9, [2, 3]]`` is the product of its lists."""
+        return OuterIndex(self)
+
+    @property
+    def vindex(self) -> PointIndex:
+        """Points: ``arr.vindex[0, xs, ys, zs]`` is one value for each set of coordinates."""
+        return PointIndex(self)
+
+    def read(self, start: Sequence[int], stop: Sequence[int], out: Array | None = None) -> Array:
+        """Read a box with all of its channels.
+
+        Parameters
+        ----------
+        start, stop : three or four integers
+            DVID's signed coordinates x, y, z, half-open; a leading channel is understood.
+        out : ndarray, optional
+            Filled and returned: any writeable array of shape (channels, x, y, z) and this dtype.
+            Fortran order is free of copies.
+
+        Returns
+        -------
+        ndarray
+            Shape (channels, x, y, z), Fortran-ordered.
+        """
+        box = self._box(start, stop)
+        whole = Selection(self._whole(box), (0, 1, 2, 3))
+        if out is None:
+            return self._fetch(whole)
+        if out.shape != whole.shape or out.dtype != self.dtype or not out.flags.writeable:
+            raise ValueError(
+                f"out must be a writeable array of shape {whole.shape} and {self.dtype}, "
+                f"not of shape {out.shape} and {out.dtype}"
+            )
+        self._fill(Grid(whole.axes, out))
+        return out
+
+    def get_ndarray(self, start: Sequence[int], stop: Sequence[int]) -> Array:
+        """Read the box from corner to corner (c, x, y, z, signed, half-open)."""
+        return np.asarray(self.voxels[_corners(start, stop)])
+
+    def plan(self, key: Any) -> Plan:
+        """What reading ``arr[key]`` would cost. No request."""
+        picked = selection.basic(key, self._axes()).shifted(self.origin)
+        return self._planned(picked)
+
+    def _planned(self, picked: Selection) -> Plan:
+        if 0 in picked.grid_shape:
+            return Plan("none", 0, 0, 0)
+        stand_in = np.broadcast_to(np.zeros((), self.dtype), picked.grid_shape)
+        return Plan.of(self._volume, Grid(picked.axes, stand_in))
+
+    def _axes(self, *, grows: bool = False) -> list[Axis]:
+        return [
+            Axis(name, 0, extent, grows=grows and name != "c")
+            for name, extent in zip(self.axiskeys, self.shape, strict=True)
+        ]
+
+    def _fetch(self, picked: Selection) -> Array:
+        """The picked voxels (absolute coordinates) as an array of the grid's shape."""
+        shape = picked.grid_shape
+        self._guard("reading", picked)
+        out = np.zeros(shape, self.dtype, order="F")
+        self._fill(Grid(picked.axes, out, fresh=True))
+        return out
+
+    def _fill(self, target: Target) -> None:
+        if target.array.size:
+            reading.read(self._volume, target)
+
+    def _guard(self, doing: str, picked: Selection) -> None:
+        size = int(np.prod(picked.grid_shape, dtype=object)) * self.itemsize
+        if size <= UNCHECKED_BYTES or size <= (limit := self._volume.settings.read_limit):
+            return
+        raise DvidTooLargeError(
+            f"{doing} {size / 1e9:.1f} GB at once takes {self._planned(picked).requests} requests "
+            f"and more than the {limit / 1e9:.1f} GB allowed (Settings.max_bytes): "
+            "compute on arr.to_dask(), or take smaller pieces"
+        )
+
+    def _inside(self, picked: Selection) -> None:
+        """An array grows wherever it is written; a window does not."""
+
+    def _warn_of_negative(self, picked: Selection) -> None:
+        low = min(self._extents.start)
+        if low >= 0 or self._warned or picked.grid_shape[1:] != self.shape[1:]:
+            return
+        self._warned = True
+        warnings.warn(
+            f"{self.instance!r} has data at negative coordinates (from {self.minindex[1:]}), which "
+            "this leaves out: use arr.stored for all of it",
+            stacklevel=3,
+        )
+
+    def __iter__(self) -> Iterator[Any]:
+        for channel in range(len(self)):
+            yield self[channel]
+
+    # Writing.
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Write where numpy's rules select; slices may reach beyond the shape, which grows."""
+        picked = selection.basic(key, self._axes(grows=True))
+        self._inside(picked)
+        self._write(picked.shifted(self.origin), value)
+
+    def post_ndarray(self, start: Sequence[int], stop: Sequence[int], data: Any) -> None:
+        """Write the box from corner to corner (c, x, y, z, signed, half-open)."""
+        key = _corners(start, stop)
+        shape = tuple(part.stop - part.start for part in key)
+        if np.shape(data) != shape:
+            raise ValueError(f"the box has shape {shape}, the data {np.shape(data)}")
+        self.voxels[key] = data
+
+    def _write(self, picked: Selection, value: Any) -> None:
+        """Write values to picked voxels (absolute coordinates)."""
+        self._guard("writing", picked)
+        values = picked.spread(casting.fitting(value, self.dtype))
+        self._volume = writing.write(self._volume, Grid(*_upward(picked.axes, values)))
+
+    # Views and relatives.
+
+    def window(self, start: Sequence[int], stop: Sequence[int]) -> DvidArray:
+        """A view of a box, whose position 0 is the box's start. No request.
+
+        Parameters
+        ----------
+        start, stop : three or four integers
+            DVID's signed coordinates x, y, z, half-open.
+        """
+        return DvidWindow(self._node, self._volume, self._box(start, stop))
+
+    @property
+    def stored(self) -> DvidArray:
+        """The window of everything the server reports as stored, from `minindex` to `shape`."""
+        return DvidWindow(self._node, self._volume, self._extents)
+
+    def at(self, version: str) -> DvidArray:
+        """The same instance at another version: an id, a prefix, or a branch expression."""
+        node = self._node.sibling(version)
+        return node.open(self.instance, scale=self.scale, supervoxels=self.supervoxels)
+
+    def refresh(self) -> DvidArray:
+        """Read extents and lock state again, in place; returns the array. Two requests at most."""
+        self._volume = self._volume.refreshed()
+        return self
+
+    def to_dask(self, chunks: Any = "auto") -> dask.array.Array:
+        """A dask array of 0..shape, in chunks of whole blocks (of a window: of the window).
+
+        For statistics use ``arr.stored.to_dask()``: voxels between 0 and the first stored one
+        are zeros that nobody wrote.
+        """
+        made: dask.array.Array = door("dask").to_dask(self, chunks)
+        return made
+
+    def to_xarray(self, chunks: Any = None) -> xarray.DataArray:
+        """A lazy DataArray of what is stored (of a window: of the window), with signed voxel
+        coordinates channel, x, y, z; `chunks` as in `xarray.open_dataset`."""
+        made: xarray.DataArray = door("xarray").to_xarray(self, chunks)
+        return made
+
+    def __dask_tokenize__(self) -> Any:
+        """Equal for equal data: one request on a version that is still open."""
+        return self._volume.token(self.origin, self.shape)
+
+    def _box(self, start: Sequence[int], stop: Sequence[int]) -> Box:
+        box = Box(self._corner(start, 0), self._corner(stop, self.shape[0]))
+        if any(b < a for a, b in zip(box.start, box.stop, strict=True)):
+            raise ValueError(f"the box ends before it starts: {box}")
+        return box
+
+    def _corner(self, corner: Sequence[int], channel: int) -> Triple:
+        numbers = [selection.integer(value) for value in corner]
+        if len(numbers) == 4 and numbers[0] == channel:
+            numbers = numbers[1:]
+        if len(numbers) != 3:
+            raise ValueError(
+                f"a corner is x, y, z (or {channel}, x, y, z: all channels), not {tuple(corner)}"
+            )
+        x, y, z = numbers
+        return x, y, z
+
+    def _whole(self, box: Box) -> tuple[range, ...]:
+        spatial = (range(a, b) for a, b in zip(box.start, box.stop, strict=True))
+        return (range(self.shape[0]), *spatial)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        if copy is False:
+            raise ValueError("a DvidArray lives on a server: an array of it is always a copy")
+        limit = self._volume.settings.max_implicit_bytes
+        if self.nbytes > limit:
+            raise DvidTooLargeError(
+                f"this would download {self.nbytes / 1e9:.1f} GB without being asked plainly; the "
+                f"limit is {limit / 1e9:.1f} GB (Settings.max_implicit_bytes): compute on "
+                "arr.to_dask(), or write arr[...] for an array in memory"
+            )
+        whole: Array = self[...]
+        return whole if dtype is None else whole.astype(dtype, copy=False)
+
+
+class DvidWindow(DvidArray):
+    """A view of a box with an origin of its own: fixed, whatever is written."""
+
+    def __init__(self, node: NodeLike, volume: Volume, box: Box) -> None:
+        super().__init__(node, volume)
+        self._fixed = box
+
+    @property
+    def origin(self) -> tuple[int, int, int, int]:
+        """DVID's coordinates (c, x, y, z) of position 0."""
+        return (0, *self._fixed.start)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Channels, and voxels along x, y, z."""
+        return (self._volume.instance.kind.channels, *self._fixed.shape)
+
+    @property
+    def chunks(self) -> tuple[int, ...] | tuple[tuple[int, ...], ...]:
+        """The block of each axis; where blocks do not begin at the window's start, all lengths."""
+        block = self._volume.instance.block
+        if all(start % n == 0 for start, n in zip(self._fixed.start, block, strict=True)):
+            return self.block_shape
+        cut = [
+            _cuts(a, b, n)
+            for a, b, n in zip(self._fixed.start, self._fixed.stop, block, strict=True)
+        ]
+        return ((self.shape[0],), *cut)
+
+    @property
+    def stored(self) -> DvidArray:
+        """The window itself."""
+        return self
+
+    def at(self, version: str) -> DvidArray:
+        """The same window at another version."""
+        return super().at(version).window(self._fixed.start, self._fixed.stop)
+
+    def _inside(self, picked: Selection) -> None:
+        for name, axis, extent in zip(self.axiskeys, picked.axes, self.shape, strict=True):
+            if len(axis) and max(axis) >= extent:
+                raise IndexError(
+                    f"axis {name} of this window has {extent} voxels, and a window does not grow: "
+                    "write to arr or arr.voxels"
+                )
+
+    def _warn_of_negative(self, picked: Selection) -> None:
+        """A window shows all that it names."""
+
+
+def _cuts(start: int, stop: int, block: int) -> tuple[int, ...]:
+    edges = [start, *range(start - start % block + block, stop, block), stop]
+    return tuple(b - a for a, b in pairwise(edges))
+
+
+def _upward(
+    axes: tuple[selection.Coordinates, ...], values: Array
+) -> tuple[tuple[selection.Coordinates, ...], Array]:
+    """Ranges that count down turned around, so that blocks they fill are posted without a read."""
+    down = [isinstance(axis, range) and axis.step < 0 for axis in axes]
+    turned = tuple(axis[::-1] if flip else axis for axis, flip in zip(axes, down, strict=True))
+    return turned, values[tuple(slice(None, None, -1 if flip else 1) for flip in down)]
+
+
+def _has_ellipsis(key: Any) -> bool:
+    return any(part is Ellipsis for part in (key if isinstance(key, tuple) else (key,)))
+
+
+def _corners(start: Sequence[int], stop: Sequence[int]) -> tuple[slice, ...]:
+    """Two corners c, x, y, z as slices of literal coordinates."""
+    if len(start) != 4 or len(stop) != 4:
+        raise ValueError(f"corners are c, x, y, z: got {tuple(start)} and {tuple(stop)}")
+    pairs = [(selection.integer(a), selection.integer(b)) for a, b in zip(start, stop, strict=True)]
+    if any(b < a for a, b in pairs):
+        raise ValueError(f"the box ends before it starts: {tuple(start)} to {tuple(stop)}")
+    return tuple(slice(a, b) for a, b in pairs)

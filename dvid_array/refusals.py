@@ -1,0 +1,45 @@
+"""What an array does not do by itself, since it lives on a server: arithmetic, comparison, truth.
+
+Owns the refusals, each with its remedy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+
+class Refusals(NDArrayOperatorsMixin):
+    """Operators that name what to use instead."""
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        raise TypeError(
+            f"{ufunc.__name__} does not compute on a DvidArray, which lives on a server: "
+            "use arr.to_dask() for lazy arithmetic, or arr[...] for an array in memory"
+        )
+
+    def __eq__(self, other: object) -> Any:
+        if isinstance(other, Refusals):
+            return self is other
+        if isinstance(other, int | float | complex | list | np.ndarray | np.generic):
+            raise TypeError(
+                "comparing a DvidArray with numbers downloads it: use arr.to_dask() == ..., "
+                "or arr[...] == ..."
+            )
+        return NotImplemented
+
+    def __ne__(self, other: object) -> Any:
+        same = self.__eq__(other)
+        return same if same is NotImplemented else not same
+
+    __hash__ = object.__hash__
+
+    def __contains__(self, value: object) -> bool:
+        raise TypeError("`in` would download the whole array: use (arr.to_dask() == value).any()")
+
+    def __bool__(self) -> bool:
+        raise ValueError(
+            "a DvidArray is neither true nor false: use arr.size, or arr.to_dask().any()"
+        )

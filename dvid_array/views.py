@@ -1,0 +1,115 @@
+"""Other ways to index an array (`.voxels`, `.oindex`, `.vindex`), and what a read would cost.
+
+Owns the small views of `DvidArray`. Must not know requests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dvid_array import selection
+from dvid_array.client import reading
+from dvid_array.client.picks import Points, Target
+from dvid_array.client.volume import Volume
+from dvid_array.selection import Axis, Selection
+
+if TYPE_CHECKING:
+    from dvid_array.array import DvidArray
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a read would cost."""
+
+    transport: str
+    """How voxels would be fetched."""
+    requests: int
+    """HTTP requests."""
+    blocks: int
+    """Stored blocks the server would look up."""
+    bytes: int
+    """Bytes of voxels in what is asked for, before compression."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.requests} request(s) by {self.transport}: {self.blocks} block(s), "
+            f"{self.bytes:,} bytes of voxels before compression"
+        )
+
+    @classmethod
+    def of(cls, volume: Volume, target: Target) -> Plan:
+        """The plan of filling a target."""
+        way, requests = reading.plan(volume, target)
+        grid = volume.grid
+        blocks = sum(len(one.blocks) or grid.count(one.box) for one in requests)
+        voxels = sum(one.box.size for one in requests)
+        if way.streams:
+            voxels = blocks * int(np.prod(grid.block))
+        return cls(way.name, len(requests), blocks, voxels * volume.voxel_bytes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VoxelIndex:
+    """DVID's signed coordinates c, x, y, z, taken literally: nothing counts from the end, and every
+    place can be read and written. An omitted end means the stored extent."""
+
+    _array: DvidArray
+
+    def __getitem__(self, key: Any) -> Any:
+        picked = self._picked(key)
+        result = picked.finish(self._array._fetch(picked))
+        return result if picked.order else result[()]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        picked = self._picked(key)
+        if self._array._volume.extents is None and 0 in picked.grid_shape[1:]:
+            axis = "xyz"[picked.grid_shape[1:].index(0)]
+            raise IndexError(f"axis {axis} has no extent yet: name both ends of its slice")
+        self._array._write(picked, value)
+
+    def _picked(self, key: Any) -> Selection:
+        extents = self._array._extents
+        channels = self._array.shape[0]
+        ends = zip("xyz", extents.start, extents.stop, strict=True)
+        axes = [Axis("c", 0, channels, literal=True), *(Axis(*end, literal=True) for end in ends)]
+        picked = selection.basic(key, axes)
+        first = picked.axes[0]
+        if len(first) and not 0 <= min(first) <= max(first) < channels:
+            raise IndexError(f"the volume has {channels} channel(s), counted from 0")
+        return picked
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OuterIndex:
+    """Outer indexing, as zarr's `oindex`: lists on several axes mean their product."""
+
+    _array: DvidArray
+
+    def __getitem__(self, key: Any) -> Any:
+        picked = selection.outer(key, self._array._axes())
+        result = picked.finish(self._array._fetch(picked.shifted(self._array.origin)))
+        return result if picked.order else result[()]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        picked = selection.outer(key, self._array._axes(grows=True))
+        self._array._inside(picked)
+        self._array._write(picked.shifted(self._array.origin), value)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PointIndex:
+    """Points, as zarr's `vindex`: one value for each set of broadcast coordinates."""
+
+    _array: DvidArray
+
+    def __getitem__(self, key: Any) -> Any:
+        array = self._array
+        picked = selection.points(key, array._axes())
+        coordinates = picked.coordinates + np.asarray(array.origin)[:, None]
+        out = np.zeros(coordinates.shape[1], array.dtype)
+        if out.size:
+            array._fill(Points(coordinates, array._volume.grid, out))
+        return out.reshape(picked.shape)[()] if not picked.shape else out.reshape(picked.shape)
