@@ -73,7 +73,8 @@ class DvidArray(Attributes, Refusals):
     def __getitem__(self, key: Any) -> Any:
         """Fetch what numpy's rules select; see `oindex`, `vindex` and `voxels` for more."""
         picked = selection.basic(key, self._axes())
-        self._warn_of_negative(picked)
+        if picked.grid_shape[1:] == self.shape[1:]:
+            self.warn_of_negative()
         result = picked.finish(self._fetch(picked.shifted(self.origin)))
         scalar = not picked.order and not _has_ellipsis(key)
         return result[()] if scalar else result
@@ -167,15 +168,15 @@ class DvidArray(Attributes, Refusals):
     def _inside(self, picked: Selection) -> None:
         """An array grows wherever it is written; a window does not."""
 
-    def _warn_of_negative(self, picked: Selection) -> None:
-        low = min(self._extents.start)
-        if low >= 0 or self._warned or picked.grid_shape[1:] != self.shape[1:]:
+    def warn_of_negative(self) -> None:
+        """Say once that data at negative coordinates is left out, where there is some."""
+        if min(self._extents.start) >= 0 or self._warned:
             return
         self._warned = True
         warnings.warn(
             f"{self.instance!r} has data at negative coordinates (from {self.minindex[1:]}), which "
             "this leaves out: use arr.stored for all of it",
-            stacklevel=3,
+            stacklevel=4,
         )
 
     def __iter__(self) -> Iterator[Any]:
@@ -331,7 +332,7 @@ class DvidWindow(DvidArray):
                     "write to arr or arr.voxels"
                 )
 
-    def _warn_of_negative(self, picked: Selection) -> None:
+    def warn_of_negative(self) -> None:
         """A window shows all that it names."""
 
 

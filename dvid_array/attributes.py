@@ -12,6 +12,7 @@ import numpy as np
 from dvid_array import display
 from dvid_array.addresses import DataAddress
 from dvid_array.box import EMPTY, Box
+from dvid_array.chunking import BlockedAxes
 from dvid_array.client.volume import Volume
 from dvid_array.settings import Settings
 
@@ -53,6 +54,11 @@ class Attributes:
     def locked(self) -> bool:
         """Whether the version was committed when it was opened or refreshed."""
         return self._volume.locked
+
+    @property
+    def server_url(self) -> str:
+        """Address of the server."""
+        return self._volume.transport.origin
 
     @property
     def url(self) -> str:
@@ -107,6 +113,11 @@ class Attributes:
     def chunks(self) -> tuple[int, ...] | tuple[tuple[int, ...], ...]:
         """The block of each axis."""
         return self.block_shape
+
+    @property
+    def blocked_axes(self) -> BlockedAxes:
+        """Its place on the grid of blocks, for whoever cuts chunks."""
+        return BlockedAxes(self.origin, self.shape, self.block_shape, self.itemsize)
 
     @property
     def resolution(self) -> tuple[float, float, float]:

@@ -53,7 +53,7 @@ def _session(origin: str, settings: Settings) -> requests.Session:
     return made
 
 
-class _Cuttable:
+class Cuttable:
     """Leaves with this thread's crew how to cut the connection, whenever a request is sent."""
 
     sock: socket.socket | None
@@ -69,11 +69,11 @@ class _Cuttable:
                 self.sock.shutdown(socket.SHUT_RDWR)
 
 
-class _Http(_Cuttable, HTTPConnection):
+class _Http(Cuttable, HTTPConnection):
     pass
 
 
-class _Https(_Cuttable, HTTPSConnection):
+class _Https(Cuttable, HTTPSConnection):
     pass
 
 

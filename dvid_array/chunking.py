@@ -1,0 +1,148 @@
+"""Blocks -> chunks for computing: whole blocks, of a size that a task is worth.
+
+Owns the choice of chunks. Pure; must not know dask, xarray or servers.
+
+A chunk that cuts blocks makes the server read and send them again for each neighbour, so sizes are
+rounded up to whole blocks, and cuts fall on the absolute grid: for a window that begins inside a
+block the first chunk is short.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from dvid_array.selection import integer
+
+AUTO_BYTES = 16 << 20
+"""Chunks grow until they hold this: 256³ of uint8, 128³ of uint64."""
+AXES = "cxyz"
+
+Lengths = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedAxes:
+    """What chunks are cut from: an array's place on the grid of blocks."""
+
+    start: tuple[int, ...]
+    """Coordinates c, x, y, z of position 0."""
+    shape: tuple[int, ...]
+    """Length of each axis."""
+    block: tuple[int, ...]
+    """Block of each axis; all channels are one."""
+    itemsize: int
+    """Bytes of an element."""
+
+
+def chunks(wish: Any, grid: BlockedAxes) -> tuple[Lengths, ...]:
+    """Chunk lengths of every axis.
+
+    Parameters
+    ----------
+    wish : "auto", int, bytes as "64 MiB", sequence or mapping
+        For all axes, one for each of c, x, y, z, or by axis name (or number). Of one axis: "auto",
+        a number of voxels (rounded up to blocks), -1 or None for all of it, or a tuple of lengths,
+        which is taken as it is.
+    grid : BlockedAxes
+        What is cut.
+    """
+    wishes = _by_axis(wish, grid)
+    target = next((_bytes(one) for one in wishes if isinstance(one, str) and one != "auto"), None)
+    sizes = _grown(wishes, grid, AUTO_BYTES if target is None else target)
+    return tuple(
+        _explicit(one, axis, grid)
+        if isinstance(one, tuple | list)
+        else _cut(axis, sizes[axis], grid)
+        for axis, one in enumerate(wishes)
+    )
+
+
+def _by_axis(wish: Any, grid: BlockedAxes) -> list[Any]:
+    if isinstance(wish, Mapping):
+        named = {
+            AXES.index(key) if isinstance(key, str) else key: value for key, value in wish.items()
+        }
+        return [named.get(axis, "auto") for axis in range(4)]
+    if isinstance(wish, Sequence) and not isinstance(wish, str):
+        if len(wish) != 4:
+            raise ValueError(f"chunks={wish!r}: one for each of the axes c, x, y, z")
+        return list(wish)
+    return [wish] * 4
+
+
+def _bytes(text: str) -> int:
+    """64 MiB and its like, in bytes."""
+    units = {"b": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+    number = text.strip().lower().rstrip("ib").strip()
+    power = units.get(number[-1:], 0) if not number[-1:].isdecimal() else 0
+    digits = number.rstrip("kmgt").strip()
+    try:
+        count = float(digits) * (1024 if "i" in text.lower() else 1000) ** power
+    except ValueError:
+        raise ValueError(f"chunks={text!r}: write a size as '64 MiB', or 'auto'") from None
+    return max(1, int(count))
+
+
+def _grown(wishes: Sequence[Any], grid: BlockedAxes, target: int) -> list[int]:
+    """Chunk sizes: what was asked for, in whole blocks; free axes grow evenly to the target."""
+    sizes = [
+        block if isinstance(one, str) else _snapped(one, extent, block)
+        for one, extent, block in zip(wishes, grid.shape, grid.block, strict=True)
+    ]
+    free = [axis for axis in (1, 2, 3) if isinstance(wishes[axis], str)]
+    while free and 2 * math.prod(sizes) * grid.itemsize <= target:
+        growing = [axis for axis in free if sizes[axis] < grid.shape[axis]]
+        if not growing:
+            break
+        sizes[min(growing, key=lambda axis: sizes[axis])] *= 2
+    return sizes
+
+
+def _snapped(one: Any, extent: int, block: int) -> int:
+    if one is None or isinstance(one, tuple | list) or integer(one) == -1:
+        return max(1, extent)
+    if integer(one) < 1:
+        raise ValueError(f"chunks={one!r}: a chunk has at least one voxel")
+    return -(-integer(one) // block) * block
+
+
+def _cut(axis: int, size: int, grid: BlockedAxes) -> Lengths:
+    """Lengths of `size` that end on the absolute grid of blocks."""
+    start, extent, block = grid.start[axis], grid.shape[axis], grid.block[axis]
+    if size >= extent:
+        return (extent,)
+    first = size - start % block
+    edges = [0, *range(first, extent, size), extent]
+    return tuple(b - a for a, b in pairwise(edges))
+
+
+def _explicit(lengths: Sequence[int], axis: int, grid: BlockedAxes) -> Lengths:
+    made = tuple(integer(length) for length in lengths)
+    if sum(made) != grid.shape[axis]:
+        raise ValueError(
+            f"chunks {made} of axis {AXES[axis]} add up to {sum(made)}, not {grid.shape[axis]}"
+        )
+    return made
+
+
+def count(cut: Sequence[Lengths]) -> int:
+    """How many chunks there are."""
+    return math.prod(len(lengths) for lengths in cut)
+
+
+def over_read(cut: Sequence[Lengths], grid: BlockedAxes) -> float:
+    """How often each block is read, on average, when every chunk is read once."""
+    times = 1.0
+    for axis, lengths in enumerate(cut):
+        edges = [grid.start[axis]]
+        for length in lengths:
+            edges.append(edges[-1] + length)
+        block = grid.block[axis]
+        touched = sum(-(-b // block) - a // block for a, b in pairwise(edges) if b > a)
+        whole = -(-edges[-1] // block) - edges[0] // block
+        times *= touched / whole if whole else 1.0
+    return times
