@@ -304,7 +304,7 @@ _BY_STATUS: dict[int, type[errors.DvidError]] = {
 }
 
 
-def compose(name: str, **fields: object) -> tuple[int, str]:
+def compose(name: str, /, **fields: object) -> tuple[int, str]:
     """Status and text of a fault, as DVID words it."""
     sentence = SENTENCES[name]
     return sentence.status, sentence.text.format(**fields)

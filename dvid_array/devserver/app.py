@@ -1,0 +1,359 @@
+"""One catch-all ASGI handler: path -> checks in DVID's order -> a table of answers. Must not know
+what the answers do.
+
+Starlette's routes are not used, since they answer wrong methods and unknown paths in words of their
+own. Handlers run in worker threads, bodies are read and answers sent here.
+"""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope, Send
+
+from dvid_array.devserver import catalog, images, instances, repos, versions
+from dvid_array.devserver.answers import (
+    FAULT,
+    Answer,
+    Body,
+    Call,
+    InstanceCall,
+    NeedsBody,
+    Piece,
+    Refusal,
+    Reply,
+    VersionCall,
+    not_found,
+    refusal,
+)
+from dvid_array.devserver.journal import Journal, Request, redacted
+from dvid_array.devserver.service import Service
+from dvid_array.devserver.store import StoreFullError
+from dvid_array.protocol import paths
+
+log = logging.getLogger(__name__)
+
+SMALL_BYTES = 2048
+"""Go sends bodies up to its buffer with their length, longer ones in chunks."""
+
+OfServer = Callable[[Call], Answer]
+OfVersion = Callable[[VersionCall], Answer]
+OfInstance = Callable[[InstanceCall], Answer]
+
+SERVER: dict[tuple[str, str], dict[str, OfServer]] = {
+    ("", "heartbeat"): {"GET": repos.heartbeat},
+    ("", "load"): {"GET": repos.load},
+    ("server", "info"): {"GET": repos.server_info},
+    ("server", "note"): {"GET": repos.server_note},
+    ("server", "types"): {"GET": repos.types_in_use},
+    ("server", "compiled-types"): {"GET": repos.compiled_types},
+    ("repos", ""): {"POST": repos.new_repo},
+    ("repos", "info"): {"GET": repos.repos_info},
+}
+VERSION: dict[tuple[str, str, int], dict[str, OfVersion]] = {
+    ("repo", "", 0): {"HEAD": repos.repo_head},
+    ("repo", "info", 0): {"GET": repos.repo_info, "POST": repos.describe_repo},
+    ("repo", "instance", 0): {"POST": repos.new_instance},
+    ("repo", "branch-versions", 1): {"GET": repos.branch_versions},
+    ("repo", "log", 0): {"GET": repos.repo_log, "POST": repos.log_repo},
+    ("node", "note", 0): {"GET": versions.note, "POST": versions.set_note},
+    ("node", "log", 0): {"GET": versions.version_log, "POST": versions.log_version},
+    ("node", "status", 0): {"GET": versions.status},
+    ("node", "commit", 0): {"GET": versions.status, "POST": versions.commit},
+    ("node", "newversion", 0): {"POST": versions.new_version},
+    ("node", "branch", 0): {"POST": versions.new_branch},
+    ("node", "tag", 0): {"POST": versions.new_tag},
+}
+"""Scope, action and number of further path parts -> method -> answer."""
+INSTANCE: dict[str, OfInstance] = {"image": images.answer}
+"""Family of types -> answer; the family has a table of its own."""
+
+ON_LOCKED = ("branch", "newversion", "tag")
+"""What may be posted to a committed version."""
+SILENT = (("", "heartbeat"), ("", "load"))
+"""Places where DVID does not answer OPTIONS by itself."""
+
+
+# --- routing -------------------------------------------------------------------------------------
+
+
+def answer(call: Call) -> Answer:
+    """The answer to a call; runs in a worker thread."""
+    if call.address.scope in ("repo", "node", "instance"):
+        return _of_version(call)
+    found = SERVER.get((call.address.scope, call.address.action), {})
+    automatic = (call.address.scope, call.address.action) not in SILENT
+    answered: Answer = _of_table(found, call.method, automatic=automatic)(call)
+    return answered
+
+
+def _of_table(found: dict[str, Any], method: str, *, automatic: bool = True) -> Callable[..., Any]:
+    if method == "OPTIONS" and found and automatic:
+        allowed = [*found, *(["HEAD"] if "GET" in found else []), "OPTIONS"]
+        order = sorted(allowed, key=("GET", "HEAD", "POST", "OPTIONS").index)
+        return lambda call: Reply(b"", FAULT, headers={"allow": ", ".join(order)})
+    handler = found.get(method) or (found.get("GET") if method == "HEAD" else None)
+    if handler is None:
+        raise not_found()
+    made: Callable[..., Any] = handler
+    return made
+
+
+def _of_version(call: Call) -> Answer:
+    address = call.address
+    with call.service.store.reading() as db:
+        version = catalog.resolve(db, address.uuid)
+        if address.scope == "instance":
+            instance = instances.instance(db, version.repo, address.name)
+            versioned = instance.facts["versioned"]
+            at = version.id if versioned else catalog.root_of(db, version.repo).id
+    common = (call.service, call.method, call.path, address, call.query, call.admin, call.closing)
+    if address.scope == "instance":
+        return _of_instance(InstanceCall(*common, version, instance, at))
+    if address.scope == "node" and address.action not in ON_LOCKED:
+        _check_lock(call, version)
+    found = VERSION.get((address.scope, address.action, len(address.args)), {})
+    answered: Answer = _of_table(found, call.method)(VersionCall(*common, version))
+    return answered
+
+
+def _check_lock(call: Call, version: catalog.Version) -> None:
+    if version.locked and not call.admin and not call.reads:
+        method = call.method.lower()
+        raise refusal("locked node", method=method, uuid=version.uuid)
+
+
+def _of_instance(call: InstanceCall) -> Answer:
+    mutates = call.method in ("POST", "PUT", "DELETE")
+    if call.instance.facts["versioned"] and call.version.locked and mutates and not call.admin:
+        raise refusal(
+            "locked data",
+            method=call.method,
+            endpoint=call.address.action,
+            uuid=call.version.uuid,
+        )
+    return INSTANCE[call.instance.kind.family](call)
+
+
+# --- one request ---------------------------------------------------------------------------------
+
+
+class App:
+    """The ASGI application.
+
+    Parameters
+    ----------
+    service : Service
+        The server's state.
+    hosts : frozenset of str, optional
+        Names by which the server may be called; None takes any. A page on the web can make a
+        browser send requests to a name that it points at 127.0.0.1: such a name is none of these.
+    """
+
+    def __init__(self, service: Service, hosts: frozenset[str] | None = None) -> None:
+        self.journal = Journal()
+        self._service = service
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await _Exchange(self, scope, receive, send).run()
+
+    def call(self, scope: Scope, closing: ExitStack) -> Call:
+        """What a request asks for.
+
+        Raises
+        ------
+        Refusal
+            For hosts and paths that lead nowhere.
+        """
+        path = scope["path"]
+        self._check_host(scope)
+        _check_path(path, scope)
+        address = paths.parse(quote(path, safe="/"))
+        if address is None or (address.scope == "" and (address.action,) == ("",)):
+            raise not_found()
+        pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        query = dict(reversed(pairs))
+        admin = self._service.is_admin(query.get("admintoken"))
+        return Call(self._service, scope["method"], path, address, query, admin, closing)
+
+    def _check_host(self, scope: Scope) -> None:
+        if self._hosts is None:
+            return
+        named = [value for name, value in scope["headers"] if name == b"host"]
+        host = named[0].decode("latin-1").lower() if named else ""
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        if name.strip("[]") not in self._hosts:
+            raise Refusal(
+                400,
+                f"This development server answers to {', '.join(sorted(self._hosts))} only, "
+                f"not to {host!r}",
+            )
+
+
+def _check_path(path: str, scope: Scope) -> None:
+    """Send the client to the path it meant, as Go does for doubled slashes and dots."""
+    clean = posixpath.normpath(path).replace("//", "/", 1) if path else "/"
+    if path.endswith("/") and clean != "/":
+        clean += "/"
+    if clean != path:
+        query = scope["query_string"].decode("latin-1")
+        place = quote(clean, safe="/:~,") + (f"?{query}" if query else "")
+        raise _Moved(place)
+
+
+class _Moved(Exception):
+    def __init__(self, place: str) -> None:
+        super().__init__(place)
+        self.place = place
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
+        self._app = app
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._bytes_in = 0
+        self._bytes_out = 0
+
+    async def run(self) -> None:
+        """Answer it."""
+        closing = ExitStack()
+        try:
+            reply = await self._reply(closing)
+            await self._answer(reply)
+        except (ClientDisconnect, OSError):
+            # The client is gone: nobody is left to be told.
+            self._note(499)
+        finally:
+            await run_in_threadpool(closing.close)
+
+    async def _reply(self, closing: ExitStack) -> Reply:
+        path = self._scope["path"]
+        try:
+            call = self._app.call(self._scope, closing)
+            answered = await run_in_threadpool(answer, call)
+            while isinstance(answered, NeedsBody):
+                body = await self._body(answered.keep, call.service.max_body)
+                answered = await run_in_threadpool(answered.then, body)
+            return await _started(answered)
+        except Refusal as refused:
+            return _refused(refused, path)
+        except _Moved as moved:
+            page = f'<a href="{moved.place}">Temporary Redirect</a>.\n\n'
+            kind = "text/html; charset=utf-8"
+            return Reply(page.encode(), kind, 307, {"location": moved.place})
+        except StoreFullError as full:
+            told = f"The store is full, nothing of this was stored: {full}. Free disk space"
+            return _refused(Refusal(500, told), path)
+        except (ClientDisconnect, OSError):
+            raise
+        except Exception as fault:
+            log.exception("%s %s failed", self._scope["method"], path)
+            return _refused(Refusal(500, _told(fault)), path)
+
+    async def _body(self, keep: int | None, limit: int) -> Body:
+        """Read the request's body; no more than `keep` bytes of it are held."""
+        announced = dict(self._scope["headers"]).get(b"content-length", b"0")
+        self._check_size(int(announced) if announced.isdigit() else 0, limit)
+        data = bytearray()
+        more = True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect()
+            piece = message.get("body", b"")
+            self._bytes_in += len(piece)
+            self._check_size(self._bytes_in, limit)
+            data += piece if keep is None else piece[: max(0, keep - len(data))]
+            more = message.get("more_body", False)
+        return Body(data, self._bytes_in)
+
+    def _check_size(self, size: int, limit: int) -> None:
+        if size > limit:
+            told = f"Request bodies are limited to {limit} bytes on this development server"
+            raise Refusal(413, told, close=True)
+
+    async def _answer(self, reply: Reply) -> None:
+        headers = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
+        if reply.kind is not None:
+            headers.append((b"content-type", reply.kind.encode()))
+        if isinstance(reply.body, Iterator):
+            await self._start(reply.status, headers)
+            async for piece in iterate_in_threadpool(reply.body):
+                await self._piece(piece)
+            await self._last(reply.status, b"")
+            return
+        if len(reply.body) <= SMALL_BYTES:
+            headers.append((b"content-length", str(len(reply.body)).encode()))
+        await self._start(reply.status, headers)
+        await self._last(reply.status, reply.body)
+
+    async def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        message: Message = {"type": "http.response.start", "status": status, "headers": headers}
+        await self._send(message)
+
+    async def _piece(self, piece: Piece) -> None:
+        self._bytes_out += len(piece)
+        await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+
+    async def _last(self, status: int, piece: Piece) -> None:
+        # Noted first: once the last byte is out, its client may look into the journal.
+        self._bytes_out += len(piece)
+        self._note(status)
+        await self._send({"type": "http.response.body", "body": piece, "more_body": False})
+
+    def _note(self, status: int) -> None:
+        scope = self._scope
+        query = redacted(scope["query_string"].decode("latin-1"))
+        counts = (self._bytes_in, self._bytes_out)
+        self._app.journal.add(Request(scope["method"], scope["path"], query, status, *counts))
+
+
+async def _started(reply: Reply) -> Reply:
+    """Take the first piece of an answer, so that a fault in it still becomes an error status."""
+    if not isinstance(reply.body, Iterator):
+        return reply
+    parts = reply.body
+    first, second = await run_in_threadpool(lambda: (next(parts, None), next(parts, None)))
+    if second is None:
+        return replace(reply, body=first or b"")
+    return replace(reply, body=_resumed(first or b"", second, parts))
+
+
+def _resumed(first: Piece, second: Piece, rest: Iterator[Piece]) -> Iterator[Piece]:
+    yield first
+    yield second
+    try:
+        yield from rest
+    except Exception as fault:
+        # The status is out: like DVID, append the text, which cuts the stream short.
+        log.exception("an answer failed after it began")
+        yield _told(fault).encode()
+
+
+def _told(fault: Exception) -> str:
+    if isinstance(fault, sqlite3.Error):
+        return f"The store failed: {fault}"
+    return f"Panic detected on request dev/0:\n{type(fault).__name__}: {fault}\n"
+
+
+def _refused(refused: Refusal, path: str) -> Reply:
+    text = refused.text if refused.bare else f"{refused.text} ({path})."
+    headers = {"x-content-type-options": "nosniff"}
+    if refused.close:
+        headers["connection"] = "close"
+    return Reply(f"{text}\n".encode("utf-8", "replace"), FAULT, refused.status, headers)

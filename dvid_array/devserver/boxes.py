@@ -1,0 +1,70 @@
+"""Boxes of voxels out of stored blocks, and blocks out of boxes. Must not know HTTP, nor which type
+the voxels are.
+
+A box is assembled one layer of blocks at a time, since raw voxels lie layer by layer: so the memory
+of an answer is one layer, however large the box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from dvid_array.box import EMPTY, BlockGrid, Box, Triple
+from dvid_array.devserver.answers import Piece
+from dvid_array.devserver.blocks import Volume
+from dvid_array.devserver.encoding import Codec
+from dvid_array.devserver.store import Db, Store
+from dvid_array.errors import DvidProtocolError
+from dvid_array.protocol.voxels import Array, Payload, to_bytes
+
+
+def assemble(db: Db, volume: Volume, codec: Codec, box: Box) -> Array:
+    """The voxels of a box as an array (channel, x, y, z), Fortran-ordered; 0 where none are."""
+    kind = codec.instance.kind
+    out: np.ndarray[Any, np.dtype[Any]] = np.zeros(
+        (kind.channels, *box.shape), dtype=kind.dtype, order="F"
+    )
+    grid = BlockGrid(codec.instance.block)
+    for block, stored in volume.box(db, grid.blocks(box)):
+        whole = grid.block_box(block)
+        part = whole.intersect(box)
+        try:
+            voxels = codec.array(codec.decode(stored), grid.block)
+        except DvidProtocolError:
+            # A damaged block reads as zeros, as in DVID.
+            continue
+        target = (slice(None), *part.slices(box.start))
+        np.copyto(out[target], voxels[(slice(None), *part.slices(whole.start))])
+    return out
+
+
+def raw(store: Store, volume: Volume, codec: Codec, box: Box) -> Iterator[Piece]:
+    """The raw bytes of a box, one layer of blocks after another."""
+    depth = codec.instance.block[2]
+    (x, y, z), (x1, y1, stop) = box.start, box.stop
+    with store.reading() as db:
+        while z < stop:
+            end = min((z // depth + 1) * depth, stop)
+            layer = assemble(db, volume, codec, Box((x, y, z), (x1, y1, end)))
+            yield to_bytes(layer, layer.dtype)
+            z = end
+
+
+def cut(codec: Codec, data: Payload, box: Box) -> Iterator[tuple[Triple, Array]]:
+    """The blocks of an aligned box's raw bytes."""
+    array = codec.array(data, box.shape)
+    grid = BlockGrid(codec.instance.block)
+    for block in grid.each(box) if box != EMPTY else ():
+        inside = grid.block_box(block).slices(box.start)
+        yield block, array[(slice(None), *inside)]
+
+
+def stored(codec: Codec, data: Payload, box: Box) -> list[tuple[Triple, bytes]]:
+    """The blocks of an aligned box's raw bytes as they are stored."""
+    dtype = codec.instance.kind.dtype
+    return [
+        (block, codec.encode(to_bytes(voxels, dtype))) for block, voxels in cut(codec, data, box)
+    ]

@@ -1,0 +1,363 @@
+"""What a new instance's configuration may say, and the info document that repeats it. Must not know
+voxels or HTTP.
+
+DVID takes every value as a string, ignores keys it does not know and the case of those it does,
+and looks at them in a fixed order, which decides the sentence where several are wrong.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from dvid_array.box import Triple
+from dvid_array.devserver.answers import Refusal, refusal
+from dvid_array.devserver.geometry import natural, point, whole
+from dvid_array.devserver.instances import Extents, Instance
+from dvid_array.facts import KINDS, LABEL_BLOCK_MULTIPLE, Kind
+
+SUPPORTED = {
+    name: kind
+    for name, kind in KINDS.items()
+    if kind.family == "image" or kind.has_versions_of_labels
+}
+"""The types this server has."""
+RESERVED = ("log", "branch", "note", "commit", "newversion")
+_SOURCE = "github.com/janelia-flyem/dvid/datatype/"
+_TYPE_VERSIONS = {"uint8blk": "0.2", "rgba8blk": "0.2"}
+_CHANNELS = ("red", "green", "blue", "alpha")
+_COMPRESSIONS = {
+    "none": "No compression",
+    "lz4": "LZ4 compression",
+    "gzip": "gzip compression",
+    "jpeg": "jpeg compression",
+}
+_CHECKSUMS = {"none": "No checksum", "crc32": "CRC32 checksum"}
+_FLAGS = {"false": False, "0": False, "true": True, "1": True}
+
+Settings = Mapping[str, Any]
+
+
+def type_url(kind: Kind) -> str:
+    """The id of a type."""
+    if kind.family == "labels":
+        return _SOURCE + kind.name
+    return f"{_SOURCE}imageblk/{kind.name.removesuffix('blk')}.go"
+
+
+def lowered(document: Any) -> dict[str, Any]:
+    """A configuration with its keys in lower case; where two differ in case only, one wins."""
+    if not isinstance(document, dict):
+        kind = {list: "array", str: "string", bool: "bool"}.get(type(document), "number")
+        raise ValueError(
+            f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
+        )
+    return {key.lower(): value for key, value in document.items()}
+
+
+def text(settings: Settings, key: str) -> str | None:
+    """A setting, which must be a string; None where it is not there."""
+    value = settings.get(key.lower(), "")
+    if not isinstance(value, str):
+        raise refusal("not a string", key=key, value=_go(value))
+    return value if key.lower() in settings else None
+
+
+def _go(value: Any) -> str:
+    """A JSON value as Go prints it."""
+    if isinstance(value, dict):
+        return f"map[{' '.join(f'{k}:{_go(v)}' for k, v in sorted(value.items()))}]"
+    if isinstance(value, list):
+        return f"[{' '.join(map(_go, value))}]"
+    if value is None:
+        return "<nil>"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def new_facts(kind: Kind, name: str, settings: Settings, stores: Collection[str]) -> dict[str, Any]:
+    """The facts of a new instance.
+
+    Raises
+    ------
+    Refusal
+        For the first setting that DVID would not take.
+    """
+    if kind.family == "labels":
+        _check_label_block(settings)
+    if name in RESERVED:
+        raise refusal("reserved name", name=name)
+    facts: dict[str, Any] = {"compression": kind.compression, "level": -1}
+    facts |= _compression(settings)
+    facts |= _base(settings)
+    facts |= _properties(kind, settings, stores)
+    if kind.family == "labels":
+        facts |= _labels(settings)
+    return facts
+
+
+def _check_label_block(settings: Settings) -> None:
+    block = text(settings, "BlockSize")
+    numbers = [part.strip() for part in (block or "").split(",")]
+    if any(part.isdigit() and int(part[:9]) % LABEL_BLOCK_MULTIPLE for part in numbers):
+        raise refusal("block multiple")
+
+
+def _compression(settings: Settings) -> dict[str, Any]:
+    named = text(settings, "Compression")
+    if named is None:
+        return {}
+    name, *levels = named.lower().split(":")
+    if name == "gzip" and len(levels) == 1:
+        if not levels[0].isdigit():
+            raise Refusal(
+                400,
+                f'unable to parse gzip compression level ("{levels[0]}").  '
+                "Should be 'gzip:<level>'",
+            )
+        return {"compression": "gzip", "level": int(levels[0])}
+    if name == "snappy" and not levels:
+        raise Refusal(400, "This development server has no snappy: choose lz4, gzip or none")
+    if levels or name not in _COMPRESSIONS:
+        raise Refusal(400, f"Illegal compression specified: {named}")
+    if name == "jpeg":
+        return {"compression": name, "level": _jpeg_width(settings)}
+    return {"compression": name, "level": -1}
+
+
+def _jpeg_width(settings: Settings) -> int:
+    if find_spec("PIL") is None:
+        raise Refusal(400, "This development server has no Pillow: choose lz4, gzip or none")
+    first = (text(settings, "BlockSize") or "32").split(",")[0]
+    if not first.isdigit():
+        raise Refusal(400, f'unable to parse first block dim ("{first}")')
+    if int(first) <= 0:
+        raise Refusal(400, "Invalid blocksize dim for jpeg compression")
+    return int(first)
+
+
+def _base(settings: Settings) -> dict[str, Any]:
+    checksum = text(settings, "Checksum")
+    if (checksum or "none").lower() not in _CHECKSUMS:
+        raise Refusal(400, f"Illegal checksum specified: {checksum}")
+    versioned = settings.get("versioned")
+    if not isinstance(versioned, bool):
+        said = text(settings, "Versioned")
+        if said is not None and said.lower() not in _FLAGS:
+            raise Refusal(
+                400,
+                "Illegal setting for 'versioned' (needs to be 'false', '0', 'true', or '1'): "
+                f"{said}",
+            )
+        versioned = _FLAGS[(said or "true").lower()]
+    return {
+        "checksum": (checksum or "none").lower(),
+        "versioned": versioned,
+        "tags": _tags(text(settings, "Tags")),
+    }
+
+
+def _tags(said: str | None) -> dict[str, str] | None:
+    if said is None:
+        return None
+    pairs = [pair.split("=") for pair in said.split(",")]
+    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2 and pair[0]}
+
+
+def _properties(kind: Kind, settings: Settings, stores: Collection[str]) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "block": [kind.default_block] * 3,
+        "size": [8.0] * 3,
+        "units": ["nanometers"] * 3,
+        "background": 0,
+        "gridstore": "",
+        "scale_level": 0,
+    }
+    readers: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
+        ("BlockSize", "block", _block),
+        ("VoxelSize", "size", _floats),
+        ("VoxelUnits", "units", lambda said: _three("VoxelUnits", said.split(","))),
+        ("MinPoint", "low", lambda said: _three("MinPoint", list(point(said, ",")))),
+        ("MaxPoint", "high", lambda said: _three("MaxPoint", list(point(said, ",")))),
+        ("Background", "background", lambda said: natural(said, bits=8)),
+        ("GridStore", "gridstore", lambda said: _gridstore(said, stores)),
+        ("ScaleLevel", "scale_level", lambda said: whole(said, bits=64, function="Atoi")),
+    )
+    for key, fact, read in readers:
+        said = text(settings, key)
+        if said is not None:
+            facts[fact] = read(said)
+    return facts
+
+
+def _three(key: str, values: list[Any]) -> list[Any]:
+    # DVID takes any number of axes and panics later, when it uses them.
+    if len(values) != 3:
+        raise Refusal(400, f"{key} must have 3 (not {len(values)}) dimensions")
+    return values
+
+
+def _block(said: str) -> list[int]:
+    block: list[int] = _three("BlockSize", list(point(said, ",")))
+    if min(block) < 1:
+        raise Refusal(400, f"BlockSize must be positive, not {said}")
+    return block
+
+
+def _floats(said: str) -> list[float]:
+    values = []
+    for part in said.split(","):
+        try:
+            values.append(shortest(float(part.strip())))
+        except ValueError:
+            quoted = json.dumps(part.strip())
+            raise Refusal(400, f"strconv.ParseFloat: parsing {quoted}: invalid syntax") from None
+    return _three("VoxelSize", values)
+
+
+def shortest(value: float) -> float:
+    """The shortest number that is the same as a 32-bit float, which is how DVID keeps it."""
+    return float(str(np.float32(value)))
+
+
+def _gridstore(said: str, stores: Collection[str]) -> str:
+    if said not in stores:
+        raise Refusal(
+            400,
+            f"bad store ({said}) designated for GridStore: "
+            f'could not find store with alias "{said}" in TOML config file',
+        )
+    return said
+
+
+def _labels(settings: Settings) -> dict[str, Any]:
+    indexed = text(settings, "IndexedLabels")
+    if indexed is not None and indexed.lower() not in _FLAGS:
+        raise Refusal(
+            400,
+            f"Cannot parse '{indexed}' as a boolean.  Use 'true', 'false', '0', or '1'.",
+        )
+    levels = text(settings, "MaxDownresLevel")
+    scales = 0 if levels is None else whole(levels, bits=64, function="Atoi")
+    if not 0 <= scales <= 255:
+        raise Refusal(
+            400, f"illegal number of down-res levels specified ({scales}): must be 0 <= n <= 255"
+        )
+    return {
+        "indexed": _FLAGS[(indexed or "true").lower()],
+        "max_scale": scales,
+        "highest_label": 0,
+        "next_label": 0,
+    }
+
+
+# --- documents -----------------------------------------------------------------------------------
+
+
+def _number(value: float) -> float:
+    return int(value) if float(value).is_integer() else value
+
+
+def _index(corner: Triple | None, block: Triple) -> list[int] | None:
+    return None if corner is None else [a // n for a, n in zip(corner, block, strict=True)]
+
+
+def _points(extents: Extents) -> dict[str, Any]:
+    return {
+        "MinPoint": extents.low and list(extents.low),
+        "MaxPoint": extents.high and list(extents.high),
+    }
+
+
+def _values(kind: Kind) -> list[dict[str, str]]:
+    dtype = kind.dtype.name
+    if kind.channels > 1:
+        return [{"DataType": dtype, "Label": label} for label in _CHANNELS]
+    return [{"DataType": dtype, "Label": kind.name if kind.family == "labels" else dtype}]
+
+
+def properties(which: Instance, extents: Extents) -> dict[str, Any]:
+    """The part of a document that describes the voxels."""
+    facts = which.facts
+    return {
+        "Values": _values(which.kind),
+        "Interpolable": which.kind.interpolable,
+        "BlockSize": facts["block"],
+        "VoxelSize": [_number(size) for size in facts["size"]],
+        "VoxelUnits": facts["units"],
+        **_points(extents),
+        "MinIndex": _index(extents.low, which.block),
+        "MaxIndex": _index(extents.high, which.block),
+        "Background": facts["background"],
+        "GridStore": facts["gridstore"],
+        "ScaleLevel": facts["scale_level"],
+    }
+
+
+def _base_document(which: Instance, root: str) -> dict[str, Any]:
+    facts, kind = which.facts, which.kind
+    return {
+        "TypeName": kind.name,
+        "TypeURL": type_url(kind),
+        "TypeVersion": _TYPE_VERSIONS.get(kind.name, "0.1"),
+        "DataUUID": which.data_uuid,
+        "Name": which.name,
+        "RepoUUID": root,
+        "Compression": f"{_COMPRESSIONS[facts['compression']]}, level {facts['level']}",
+        "Checksum": _CHECKSUMS[facts["checksum"]],
+        "Syncs": [],
+        "Versioned": facts["versioned"],
+        "KVStore": "sqlite",
+        "LogStore": "sqlite",
+        "Tags": facts["tags"],
+    }
+
+
+def info(
+    which: Instance, root: str, extents: Extents, highest: Mapping[str, int]
+) -> dict[str, Any]:
+    """The info document of an instance.
+
+    Parameters
+    ----------
+    which : Instance
+        The instance.
+    root : str
+        Id of its repo.
+    extents : Extents
+        What it reports at the version that was asked for.
+    highest : mapping
+        For labels, version number -> highest label written there.
+    """
+    extended = properties(which, extents)
+    if which.kind.family == "labels":
+        extended |= {
+            "MaxLabel": dict(highest),
+            "MaxRepoLabel": which.facts["highest_label"],
+            "NextLabel": which.facts["next_label"],
+            "IndexedLabels": which.facts["indexed"],
+            "MaxDownresLevel": which.facts["max_scale"],
+        }
+    base = _base_document(which, root)
+    return {"Base": base, "Extended": extended, "Extents": _points(extents)}
+
+
+def metadata(which: Instance, extents: Extents) -> dict[str, Any]:
+    """The metadata document of an instance."""
+    low, high = extents.low or (0, 0, 0), extents.high or (-1, -1, -1)
+    axes = [
+        {
+            "Label": label,
+            "Resolution": _number(which.facts["size"][axis]),
+            "Units": which.facts["units"][axis],
+            "Size": high[axis] - low[axis] + 1,
+            "Offset": low[axis],
+        }
+        for axis, label in enumerate("XYZ")
+    ]
+    return {"Axes": axes, "Properties": properties(which, extents)}
