@@ -17,7 +17,7 @@ from dvid_array import casting, selection
 from dvid_array.attributes import Attributes
 from dvid_array.box import Box, Triple
 from dvid_array.client import reading, writing
-from dvid_array.client.picks import Grid, Target
+from dvid_array.client.picks import Grid, Points
 from dvid_array.client.volume import Volume
 from dvid_array.doors import door
 from dvid_array.errors import DvidTooLargeError
@@ -151,9 +151,9 @@ class DvidArray(Attributes, Refusals):
         self._fill(Grid(picked.axes, out, fresh=True))
         return out
 
-    def _fill(self, target: Target) -> None:
+    def _fill(self, target: Grid | Points) -> None:
         if target.array.size:
-            reading.read(self._volume, target)
+            reading.read(self._volume, target, target.boxes(self._volume.grid))
 
     def _guard(self, doing: str, picked: Selection) -> None:
         size = int(np.prod(picked.grid_shape, dtype=object)) * self.itemsize

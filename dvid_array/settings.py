@@ -74,6 +74,11 @@ class Settings:
             )
 
     @property
+    def piece_bytes(self) -> int:
+        """Bytes of one body that is held in memory: all of them together stay within 64 MiB."""
+        return min(self.request_bytes, max(MIB, 64 * MIB // self.threads))
+
+    @property
     def read_limit(self) -> int:
         """Bytes that one read or write may hold."""
         return memory_available() // 2 if self.max_bytes is None else self.max_bytes

@@ -12,7 +12,7 @@ import numpy as np
 
 from dvid_array import selection
 from dvid_array.client import reading
-from dvid_array.client.picks import Points, Target
+from dvid_array.client.picks import Grid, Points
 from dvid_array.client.volume import Volume
 from dvid_array.selection import Axis, Selection
 
@@ -40,9 +40,9 @@ class Plan:
         )
 
     @classmethod
-    def of(cls, volume: Volume, target: Target) -> Plan:
+    def of(cls, volume: Volume, target: Grid) -> Plan:
         """The plan of filling a target."""
-        way, requests = reading.plan(volume, target)
+        way, requests = reading.plan(volume, target.boxes(volume.grid))
         grid = volume.grid
         blocks = sum(len(one.blocks) or grid.count(one.box) for one in requests)
         voxels = sum(one.box.size for one in requests)

@@ -6,15 +6,29 @@ Owns the placing of voxels. Must not know requests.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from dvid_array.box import BlockGrid, Box, Triple, triple
+from dvid_array.client import planning
 from dvid_array.protocol.voxels import Array, copy_tiled
 from dvid_array.selection import Coordinates, Indices
 
 Index = slice | Indices
+
+
+class Target(Protocol):
+    """Where fetched voxels go."""
+
+    def place(self, box: Box, voxels: Array) -> None:
+        """Take what is picked from `box`, all of whose values (c, x, y, z) are given."""
+
+    def clear(self, box: Box) -> None:
+        """What is picked from `box`, which the server does not have, is zero."""
+
+    def view(self, box: Box) -> Array | None:
+        """Memory that is `box`, voxel for voxel, to be filled directly; None where none is."""
 
 
 class Grid:
@@ -44,6 +58,10 @@ class Grid:
             spatial = self.coordinates[1:]
             return Box(triple(a.start for a in spatial), triple(a.stop for a in spatial))  # type: ignore[union-attr]
         return None
+
+    def boxes(self, grid: BlockGrid) -> list[Box]:
+        """The boxes that hold all picked voxels, and touch no block without one."""
+        return planning.boxes(self.coordinates[1:], grid)
 
     def place(self, box: Box, voxels: Array) -> None:
         """Put the picked voxels of `box` (all of its values, c x y z) into the array."""
@@ -156,6 +174,10 @@ class Points:
             triple(column): group for column, group in zip(unique.T, groups, strict=True)
         }
 
+    def boxes(self, grid: BlockGrid) -> list[Box]:
+        """The blocks that hold a point."""
+        return [grid.block_box(block) for block in self.blocks]
+
     def place(self, box: Box, voxels: Array) -> None:
         """Pick the points that lie in `box`."""
         for block in self._grid.each(box):
@@ -174,6 +196,3 @@ class Points:
     def view(self, box: Box) -> Array | None:
         """Points have no box of their own."""
         return None
-
-
-Target = Grid | Points

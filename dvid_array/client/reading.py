@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dvid_array.box import Box
-from dvid_array.client import planning
+from dvid_array.client import caching, planning
 from dvid_array.client.flights import Crew
-from dvid_array.client.picks import Grid, Points, Target
+from dvid_array.client.picks import Grid, Target
 from dvid_array.client.planning import Request
 from dvid_array.client.transport import Body, Call
 from dvid_array.client.volume import Volume
@@ -70,17 +70,13 @@ def _wasteful(volume: Volume, boxes: Sequence[Box]) -> bool:
     return blocks > OVER_READ * sum(box.size for box in boxes) and len(boxes) == 1
 
 
-def plan(volume: Volume, target: Target) -> tuple[ReadTransport, list[Request]]:
-    """The requests that fill a target, and how they are made."""
-    if isinstance(target, Points):
-        boxes = [volume.grid.block_box(block) for block in target.blocks]
-    else:
-        boxes = planning.boxes(target.coordinates[1:], volume.grid)
+def plan(volume: Volume, boxes: Sequence[Box]) -> tuple[ReadTransport, list[Request]]:
+    """The requests that fetch some boxes, and how they are made."""
     _reachable(boxes)
     way = transport(volume, boxes)
     limit = PARALLEL_VOXELS
     if not way.streams:
-        limit = max(1, volume.settings.request_bytes // volume.voxel_bytes)
+        limit = max(1, volume.settings.piece_bytes // volume.voxel_bytes)
     return way, planning.requests(
         boxes, volume.grid, voxels=limit, pieces=volume.settings.threads, scatter=way.scatters
     )
@@ -92,9 +88,16 @@ def _reachable(boxes: Sequence[Box]) -> None:
             raise IndexError(f"DVID's coordinates are signed 32-bit integers; {box} is beyond")
 
 
-def read(volume: Volume, target: Target) -> None:
-    """Fill a target with the voxels it picks, each request once."""
-    way, requests = plan(volume, target)
+def read(volume: Volume, target: Target, boxes: Sequence[Box]) -> None:
+    """Fill a target with the voxels it picks from some boxes, each block once."""
+    if caching.keeps(volume):
+        caching.read(volume, boxes, target, lambda some, into: _fetch_all(volume, into, some))
+    else:
+        _fetch_all(volume, target, boxes)
+
+
+def _fetch_all(volume: Volume, target: Target, boxes: Sequence[Box]) -> None:
+    way, requests = plan(volume, boxes)
     crew: Crew[Request] = Crew(volume.settings.threads, cut=True)
     crew.each(requests, lambda request: fetch(volume, way, request, target))
 
@@ -103,10 +106,9 @@ def read_here(volume: Volume, box: Box, out: Array) -> None:
     """Fill an array of zeros with a box, in the calling thread: one piece of a larger work."""
     channels = range(volume.instance.kind.channels)
     axes = (range(a, b) for a, b in zip(box.start, box.stop, strict=True))
-    target = Grid((channels, *axes), out, fresh=True)
-    way, requests = plan(volume, target)
+    way, requests = plan(volume, [box])
     for request in requests:
-        fetch(volume, way, request, target)
+        fetch(volume, way, request, Grid((channels, *axes), out, fresh=True))
 
 
 def fetch(volume: Volume, way: ReadTransport, request: Request, target: Target) -> None:

@@ -1,4 +1,5 @@
-"""The only process state: sessions, credentials, locks, extents; keyed, bounded, reset by a fork.
+"""The only process state: sessions, credentials, locks, extents, cache; keyed, bounded, reset by
+a fork.
 
 Must not know voxels or HTTP. Everything here can be lost at any time without harm but speed, save
 the locks, which their holders keep alive.
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from dvid_array.box import Box
+from dvid_array.client.cache import BlockCache
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -107,6 +109,7 @@ class State:
     sessions: Table[Hashable, Any] = field(default_factory=lambda: Table(64))
     extents: Table[tuple[str, str], Extents] = field(default_factory=lambda: Table(4096))
     blocks: BlockLocks = field(default_factory=BlockLocks)
+    cache: BlockCache = field(default_factory=BlockCache)
 
 
 _state = State()

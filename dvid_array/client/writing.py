@@ -164,12 +164,12 @@ REFUSALS: tuple[tuple[Callable[[Volume, Box], bool], type[Exception], str], ...]
 def _pieces(volume: Volume, source: Grid) -> list[_Piece]:
     """Whole blocks first, then the slabs of border blocks around them."""
     grid, kind = volume.grid, volume.instance.kind
-    limit = min(PARALLEL_VOXELS, max(1, volume.settings.request_bytes // volume.voxel_bytes))
+    limit = min(PARALLEL_VOXELS, max(1, volume.settings.piece_bytes // volume.voxel_bytes))
     box = source.box if len(source.coordinates[0]) == kind.channels else None
     if source.array.size == 0:
         return []
     if box is None:
-        borders, inner = [grid.cover(part) for part in _boxes(volume, source)], EMPTY
+        borders, inner = [grid.cover(part) for part in source.boxes(grid)], EMPTY
     else:
         inner = grid.inner(box)
         borders = grid.cover(box).without(inner)
@@ -183,10 +183,6 @@ def _pieces(volume: Volume, source: Grid) -> list[_Piece]:
         for piece in planning.slabs(border, grid, voxels=limit // 2)
     ]
     return pieces
-
-
-def _boxes(volume: Volume, source: Grid) -> list[Box]:
-    return planning.boxes(source.coordinates[1:], volume.grid)
 
 
 def _touched(source: Grid) -> Box:

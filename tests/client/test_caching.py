@@ -1,0 +1,95 @@
+"""Reading through the cache: right voxels, each block once, nothing of an open version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dvid_array
+from dvid_array.box import Box
+from dvid_array.client import caching, registry
+
+Filled = Callable[..., tuple[dvid_array.DvidArray, np.ndarray]]
+CACHED = dvid_array.Settings(cache_bytes=1 << 28)
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> Iterator[None]:
+    yield
+    registry.reset()
+
+
+def voxel_requests(sent: list[Any]) -> list[Any]:
+    return [one for one in sent if one.action in ("subvolblocks", "specificblocks", "raw")]
+
+
+@pytest.fixture
+def committed(filled: Filled) -> tuple[dvid_array.DvidArray, np.ndarray]:
+    array, truth = filled()
+    array.node.commit()
+    return dvid_array.open(array.url, settings=CACHED), truth
+
+
+def test_the_same_block_from_eight_threads_is_one_request(
+    committed: tuple[dvid_array.DvidArray, np.ndarray], sent: list[Any]
+) -> None:
+    array, truth = committed
+    key = np.s_[:, 0:32, 0:32, 0:32]
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda _: array[key], range(8)))
+    assert all(np.array_equal(result, truth[key]) for result in results)
+    assert len(voxel_requests(sent)) == 1
+
+
+def test_a_sweep_of_planes_fetches_each_block_once(
+    committed: tuple[dvid_array.DvidArray, np.ndarray], sent: list[Any]
+) -> None:
+    array, truth = committed
+    for z in range(array.shape[3]):
+        assert np.array_equal(array[:, :, :, z], truth[:, :, :, z])
+    assert len(voxel_requests(sent)) == array.shape[3] // array.block_shape[3]
+
+
+def test_points_and_unwritten_blocks_come_from_the_cache(
+    committed: tuple[dvid_array.DvidArray, np.ndarray], sent: list[Any]
+) -> None:
+    array, truth = committed
+    places = np.array([0, 31, 32, 63])
+    for _ in range(2):
+        assert np.array_equal(
+            array.vindex[0, places, places, places], truth[0, places, places, places]
+        )
+        assert not array.voxels[:, -40:-10, 0:5, 0:5].any()
+    asked = len(voxel_requests(sent))
+    array.vindex[0, places, places, places]
+    assert not array.voxels[0, -1, 0, 0]
+    assert len(voxel_requests(sent)) == asked
+
+
+def test_an_open_version_is_never_cached(filled: Filled) -> None:
+    array, _ = filled()
+    array = dvid_array.open(array.url, settings=CACHED)
+    array[:, 0:4, 0:4, 0:4]
+    dvid_array.open(array.url)[:, 0:4, 0:4, 0:4] = 201
+    assert (array[:, 0:4, 0:4, 0:4] == 201).all()
+
+
+def test_the_cache_stays_within_its_bytes(
+    committed: tuple[dvid_array.DvidArray, np.ndarray],
+) -> None:
+    array, truth = committed
+    small = replace(CACHED, cache_bytes=3 * 32**3)
+    array = dvid_array.open(array.url, settings=small)
+    assert np.array_equal(array[...], truth)
+    assert registry.state().cache.bytes <= small.cache_bytes
+
+
+def test_boxes_are_joined_where_they_continue_one_another() -> None:
+    blocks = [Box.sized((x, y, z), (1, 1, 1)) for x in range(3) for y in range(2) for z in range(2)]
+    assert caching.merged(blocks) == [Box((0, 0, 0), (3, 2, 2))]
+    assert len(caching.merged([*blocks, Box.sized((5, 0, 0), (1, 1, 1))])) == 2
