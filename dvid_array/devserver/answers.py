@@ -66,9 +66,10 @@ def not_found() -> Refusal:
     return Refusal(404, NOT_FOUND, bare=True)
 
 
-def panicked(reason: str) -> Refusal:
+def panicked(path: str, reason: str) -> Refusal:
     """What DVID says where its handler panics."""
-    return Refusal(500, f"Panic detected on request dev/0:\n{reason}", bare=True)
+    text = f"Panic detected on request dev/0:\n{reason}\nIP: 127.0.0.1:0, URL: {path}\n"
+    return Refusal(500, text, bare=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,7 @@ def json_reply(document: Any) -> Reply:
     return Reply(text.encode("utf-8", "surrogatepass"), JSON)
 
 
-def spaced_json_reply(document: Mapping[str, str]) -> Reply:
+def spaced_json_reply(document: Mapping[str, str | int]) -> Reply:
     """A small document in the spelling of DVID's hand-written ones."""
     return Reply(json.dumps(document).encode(), JSON)
 

@@ -20,7 +20,7 @@ from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
-from dvid_array.devserver import catalog, images, instances, repos, versions
+from dvid_array.devserver import catalog, images, instances, labels, repos, versions
 from dvid_array.devserver.answers import (
     FAULT,
     Answer,
@@ -33,6 +33,7 @@ from dvid_array.devserver.answers import (
     Reply,
     VersionCall,
     not_found,
+    panicked,
     refusal,
 )
 from dvid_array.devserver.journal import Journal, Request, redacted
@@ -74,7 +75,7 @@ VERSION: dict[tuple[str, str, int], dict[str, OfVersion]] = {
     ("node", "tag", 0): {"POST": versions.new_tag},
 }
 """Scope, action and number of further path parts -> method -> answer."""
-INSTANCE: dict[str, OfInstance] = {"image": images.answer}
+INSTANCE: dict[str, OfInstance] = {"image": images.answer, "labels": labels.answer}
 """Family of types -> answer; the family has a table of its own."""
 
 ON_LOCKED = ("branch", "newversion", "tag")
@@ -263,7 +264,7 @@ class _Exchange:
             raise
         except Exception as fault:
             log.exception("%s %s failed", self._scope["method"], path)
-            return _refused(Refusal(500, _told(fault)), path)
+            return _refused(_failed(path, fault), path)
 
     async def _body(self, keep: int | None, limit: int) -> Body:
         """Read the request's body; no more than `keep` bytes of it are held."""
@@ -342,13 +343,13 @@ def _resumed(first: Piece, second: Piece, rest: Iterator[Piece]) -> Iterator[Pie
     except Exception as fault:
         # The status is out: like DVID, append the text, which cuts the stream short.
         log.exception("an answer failed after it began")
-        yield _told(fault).encode()
+        yield _failed("", fault).text.encode()
 
 
-def _told(fault: Exception) -> str:
+def _failed(path: str, fault: Exception) -> Refusal:
     if isinstance(fault, sqlite3.Error):
-        return f"The store failed: {fault}"
-    return f"Panic detected on request dev/0:\n{type(fault).__name__}: {fault}\n"
+        return Refusal(500, f"The store failed: {fault}")
+    return panicked(path, f"{type(fault).__name__}: {fault}")
 
 
 def _refused(refused: Refusal, path: str) -> Reply:

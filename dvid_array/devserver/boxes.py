@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dvid_array.box import EMPTY, BlockGrid, Box, Triple
+from dvid_array.box import BlockGrid, Box, Triple
 from dvid_array.devserver.answers import Piece
 from dvid_array.devserver.blocks import Volume
 from dvid_array.devserver.encoding import Codec
@@ -55,9 +55,12 @@ def raw(store: Store, volume: Volume, codec: Codec, box: Box) -> Iterator[Piece]
 
 def cut(codec: Codec, data: Payload, box: Box) -> Iterator[tuple[Triple, Array]]:
     """The blocks of an aligned box's raw bytes."""
+    if box.empty:
+        # DVID takes sizes with two negative numbers, and stores nothing.
+        return
     array = codec.array(data, box.shape)
     grid = BlockGrid(codec.instance.block)
-    for block in grid.each(box) if box != EMPTY else ():
+    for block in grid.each(box):
         inside = grid.block_box(block).slices(box.start)
         yield block, array[(slice(None), *inside)]
 

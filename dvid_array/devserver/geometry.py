@@ -115,13 +115,17 @@ def subvolume(size: str, offset: str) -> Subvolume:
 
 
 def axes(shape: str) -> tuple[int, ...]:
-    """The axes of a shape's name."""
+    """The axes of a shape's name; none for one that is neither a plane nor a volume."""
     found = SHAPES.get(shape.lower())
     if found is None:
         raise refusal("bad shape", text=shape)
-    if len(found) not in (2, 3):
-        raise Refusal(400, "DVID currently supports shapes of only 2 and 3 dimensions")
     return found
+
+
+def check_volume(axes: tuple[int, ...]) -> None:
+    """Refuse a shape that is no volume (planes are dealt with before)."""
+    if len(axes) != 3:
+        raise Refusal(400, "DVID currently supports shapes of only 2 and 3 dimensions")
 
 
 def block_list(text: str) -> list[Triple]:

@@ -119,16 +119,33 @@ def highest_labels(db: Db, instance_id: int) -> dict[str, int]:
     return {str(version): int(highest) for version, highest in rows}
 
 
+_LINE = """
+WITH RECURSIVE chain (id) AS (
+    SELECT :version UNION ALL
+    SELECT parent FROM versions JOIN chain USING (id) WHERE parent IS NOT NULL
+)
+"""
+_LABELS_OF_LINE = (
+    _LINE + "SELECT highest FROM labels WHERE instance = :instance AND version IN chain"
+)
+
+
+def highest_label(db: Db, instance_id: int, version_id: int) -> int | None:
+    """The highest label of a version and its ancestors; None where none was written."""
+    rows = db.execute(_LABELS_OF_LINE, {"version": version_id, "instance": instance_id})
+    return max((int(row[0]) for row in rows), default=None)
+
+
 def raise_highest(db: Db, which: Instance, version_id: int, label: int) -> None:
-    """Record a label, where it is higher than those before."""
-    if label > highest_labels(db, which.id).get(str(version_id), 0):
-        # uint64 does not fit SQLite's integers.
-        db.execute(
-            "INSERT OR REPLACE INTO labels (instance, version, highest) VALUES (?, ?, ?)",
-            (which.id, version_id, str(label)),
-        )
-    if label > which.facts["highest_label"]:
-        set_facts(db, which, highest_label=label)
+    """Record the highest label of a write; a version never falls below its ancestors."""
+    highest = max(label, highest_label(db, which.id, version_id) or 0)
+    # uint64 does not fit SQLite's integers.
+    db.execute(
+        "INSERT OR REPLACE INTO labels (instance, version, highest) VALUES (?, ?, ?)",
+        (which.id, version_id, str(highest)),
+    )
+    if highest > which.facts["highest_label"]:
+        set_facts(db, which, highest_label=highest)
 
 
 # --- extents -------------------------------------------------------------------------------------
@@ -142,14 +159,13 @@ def _triple(text: str | None) -> Triple | None:
     return None if text is None else triple(json.loads(text))
 
 
-_NEAREST_EXTENTS = """
-WITH RECURSIVE chain (id) AS (
-    SELECT :version UNION ALL
-    SELECT parent FROM versions JOIN chain USING (id) WHERE parent IS NOT NULL
-)
+_NEAREST_EXTENTS = (
+    _LINE
+    + """
 SELECT low, high FROM extents WHERE instance = :instance AND version IN chain
 ORDER BY version DESC LIMIT 1
 """
+)
 
 
 def own_extents(db: Db, instance_id: int, version_id: int) -> Extents:
@@ -182,6 +198,15 @@ def grow_extents(db: Db, instance_id: int, version_id: int, low: Triple, high: T
     if grown != own:
         set_extents(db, instance_id, version_id, grown)
         set_fallback(db, instance_id, grown)
+
+
+def grow_label_extents(db: Db, which: Instance, version_id: int, low: Triple, high: Triple) -> None:
+    """DVID's rule for labels: where the instance-wide extents grow, the version's own come to cover
+    *them*; where they do not, the version's own stay, even if they do not cover the box."""
+    grown = which.fallback.grown(low, high)
+    if grown != which.fallback and grown.low and grown.high:
+        set_fallback(db, which.id, grown)
+        grow_extents(db, which.id, version_id, grown.low, grown.high)
 
 
 def set_fallback(db: Db, instance_id: int, value: Extents) -> None:

@@ -18,6 +18,7 @@ from dvid_array.devserver.answers import (
     json_reply,
 )
 from dvid_array.devserver.instances import Extents
+from dvid_array.facts import COORDINATE_LIMIT
 
 METADATA = "application/vnd.dvid-nd-data+json"
 
@@ -70,7 +71,7 @@ def extents(call: InstanceCall) -> Answer:
 
     def replaced(body: Body) -> Reply:
         document = _object(body)
-        low, high = (_corner(document.get(key)) for key in ("MinPoint", "MaxPoint"))
+        low, high = (_corner(document, key) for key in ("MinPoint", "MaxPoint"))
         with call.service.store.writing() as db:
             instances.set_extents(db, call.instance.id, call.at, Extents(low, high))
         return Reply()
@@ -83,16 +84,31 @@ def _object(body: Body) -> dict[str, Any]:
         document = body.json()
     except ValueError as bad:
         raise Refusal(400, str(bad)) from bad
+    if document is None:
+        return {}
     if not isinstance(document, dict):
-        raise Refusal(400, "json: cannot unmarshal into Go value of type imageblk.extents3D")
-    return document
+        raise _unfit(document, "Go value of type imageblk.extents3D")
+    return {key.lower(): value for key, value in document.items()}
 
 
-def _corner(value: Any) -> Triple:
+def _unfit(value: Any, target: str) -> Refusal:
+    names = {dict: "object", list: "array", str: "string", bool: "bool"}
+    name = names.get(type(value), f"number {value}")
+    return Refusal(400, f"json: cannot unmarshal {name} into {target}")
+
+
+def _corner(document: dict[str, Any], key: str) -> Triple:
     # Go fills what is missing with zeros and drops what is too much.
-    numbers = value if isinstance(value, list) else []
-    if not all(isinstance(number, int) for number in numbers):
-        raise Refusal(400, "json: cannot unmarshal number into Go struct field of type int32")
+    field = f"Go struct field extents3D.{key} of type "
+    numbers = document.get(key.lower())
+    if numbers is None:
+        numbers = []
+    if not isinstance(numbers, list):
+        raise _unfit(numbers, field + "dvid.Point3d")
+    for number in numbers[:3]:
+        whole = isinstance(number, int) and not isinstance(number, bool)
+        if not whole or abs(number) > COORDINATE_LIMIT:
+            raise _unfit(number, field + "int32")
     return triple((*numbers, 0, 0, 0)[:3])
 
 
@@ -104,8 +120,14 @@ def resolution(call: InstanceCall) -> Answer:
             size = body.json()
         except ValueError as bad:
             raise Refusal(400, str(bad)) from bad
-        if not isinstance(size, list) or len(size) != 3 or not all(map(_is_number, size)):
-            raise Refusal(400, "json: cannot unmarshal into Go value of type dvid.NdFloat32")
+        if not isinstance(size, list):
+            raise _unfit(size, "Go value of type dvid.NdFloat32")
+        for value in size:
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                raise _unfit(value, "Go value of type float32")
+        if len(size) != 3:
+            # DVID takes any number of axes and panics later, when it uses them.
+            raise Refusal(400, f"Resolution must have 3 (not {len(size)}) numbers")
         with call.service.store.writing() as db:
             fresh = instances.instance(db, call.instance.repo, call.instance.name)
             shortest = [configuration.shortest(value) for value in size]
@@ -113,7 +135,3 @@ def resolution(call: InstanceCall) -> Answer:
         return Reply()
 
     return NeedsBody(replaced)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
