@@ -184,7 +184,13 @@ def _integers(part: Any, axis: Axis) -> Array:
         raise IndexError(
             f".vindex takes integers or lists on axis {axis.name}; use .oindex for slices"
         )
-    return np.asarray(part)
+    return _array(part)
+
+
+def _array(part: Any) -> Array:
+    """numpy takes an empty list for floats; as an index it holds integers."""
+    array = np.asarray(part)
+    return array.astype(np.int64) if not array.size and isinstance(part, Sequence) else array
 
 
 def _expand(key: Any, axes: Sequence[Axis]) -> list[Any]:
@@ -227,16 +233,12 @@ def _part(part: Any) -> Any:
 def _index_array(part: Any) -> Array:
     if not isinstance(part, list | tuple | range | np.ndarray) and not hasattr(part, "__array__"):
         raise TypeError(f"an array cannot be indexed by {type(part).__name__}")
-    array = np.asarray(part)
-    if array.size == 0 and not isinstance(part, np.ndarray):
-        array = array.astype(np.int64)
+    array = _array(part)
     if array.ndim != 1:
         raise IndexError(
             f"a list in a key has one dimension, this one has {array.ndim}: "
             "use .vindex[...] for points and masks of the whole array"
         )
-    if array.dtype.kind not in "iub":
-        raise IndexError(f"a list of {array.dtype} is no index: voxels have integer coordinates")
     return array
 
 
