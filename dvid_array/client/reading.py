@@ -97,9 +97,21 @@ def read(volume: Volume, target: Target, boxes: Sequence[Box]) -> None:
 
 
 def _fetch_all(volume: Volume, target: Target, boxes: Sequence[Box]) -> None:
-    way, requests = plan(volume, boxes)
+    way, requests = plan(volume, _existing(volume, target, boxes))
     crew: Crew[Request] = Crew(volume.settings.threads, cut=True)
     crew.each(requests, lambda request: fetch(volume, way, request, target))
+
+
+def _existing(volume: Volume, target: Target, boxes: Sequence[Box]) -> Sequence[Box]:
+    """What to ask for: all of it, but of a proxy only what its store has. Elsewhere extents are a
+    report, not a fence; a proxy answers with an error beyond its store."""
+    if not volume.instance.proxied or volume.extents is None:
+        return boxes
+    fence = volume.grid.cover(volume.extents)
+    for box in boxes:
+        if not fence.contains(box):
+            target.clear(box)
+    return [found for box in boxes if not (found := box.intersect(fence)).empty]
 
 
 def read_here(volume: Volume, box: Box, out: Array) -> None:

@@ -180,12 +180,16 @@ def stored_compression(text: str) -> str:
 
 
 def extents(document: Json) -> Box | None:
-    """The half-open extents of a checked info document: those of the version, where it has them."""
+    """The half-open extents of a checked info document: those of the version, where it has them.
+
+    Points are inclusive, but for a GridStore proxy DVID reports the size of its store as MaxPoint.
+    """
     own = document.get("Extents") or document["Extended"]
     low, high = own.get("MinPoint"), own.get("MaxPoint")
     if low is None or high is None:
         return None
-    return Box(triple(low), triple(value + 1 for value in high))
+    beyond = 0 if document["Extended"].get("GridStore") else 1
+    return Box(triple(low), triple(value + beyond for value in high))
 
 
 def extents_body(box: Box) -> bytes:
