@@ -101,7 +101,8 @@ def _of_table(found: dict[str, Any], method: str, *, automatic: bool = True) -> 
     if method == "OPTIONS" and found and automatic:
         allowed = [*found, *(["HEAD"] if "GET" in found else []), "OPTIONS"]
         order = sorted(allowed, key=("GET", "HEAD", "POST", "OPTIONS").index)
-        return lambda call: Reply(b"", FAULT, headers={"allow": ", ".join(order)})
+        told = {"allow": ", ".join(order), "x-content-type-options": "nosniff"}
+        return lambda call: Reply(b"", FAULT, headers=told)
     handler = found.get(method) or (found.get("GET") if method == "HEAD" else None)
     if handler is None:
         raise not_found()

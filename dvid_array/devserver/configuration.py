@@ -80,6 +80,15 @@ def _go(value: Any) -> str:
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
+def shown(kind: Kind, settings: Settings) -> str:
+    """A configuration as DVID writes it into the log of a repo."""
+    defaults: dict[str, str] = {}
+    if kind.family == "labels":
+        edge = kind.default_block
+        defaults = {"blocksize": f"{edge},{edge},{edge}", "compression": kind.compression}
+    return "{" + _go(defaults | dict(settings)) + "}"
+
+
 def new_facts(kind: Kind, name: str, settings: Settings, stores: Collection[str]) -> dict[str, Any]:
     """The facts of a new instance.
 

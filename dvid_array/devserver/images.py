@@ -30,6 +30,7 @@ from dvid_array.devserver.service import PIECE_BYTES
 from dvid_array.devserver.store import Db
 from dvid_array.protocol import frames
 
+FORMATS = {"none": "No compression", "lz4": "LZ4 compression", "gzip": "gzip compression"}
 Transcode = Callable[[bytes], bytes | None]
 Stored = Callable[[Db], Iterable[tuple[Triple, bytes]]]
 
@@ -92,12 +93,11 @@ def _post(call: InstanceCall, subvolume: Subvolume) -> NeedsBody:
     def posted(body: Body) -> Reply:
         if body.size != expected:
             raise refusal("wrong length", size=body.size, expected=expected, box=subvolume)
-        volumes.refuse_roi(call)
-        if not subvolume.aligned(call.instance.block):
-            raise refusal(
-                "unaligned post",
-                **volumes.corners(subvolume),
-            )
+        try:
+            _check_post(call, subvolume)
+        except Refusal:
+            volumes.count_mutation(call)
+            raise
         made = boxes.stored(Codec(call.instance), body.data, subvolume.box)
         with call.service.store.writing() as db:
             volumes.still_open(db, call)
@@ -108,6 +108,12 @@ def _post(call: InstanceCall, subvolume: Subvolume) -> NeedsBody:
         return Reply()
 
     return NeedsBody(posted, keep=max(0, expected))
+
+
+def _check_post(call: InstanceCall, subvolume: Subvolume) -> None:
+    volumes.refuse_roi(call)
+    if not subvolume.aligned(call.instance.block):
+        raise refusal("unaligned post", **volumes.corners(subvolume))
 
 
 # --- blocks --------------------------------------------------------------------------------------
@@ -176,15 +182,19 @@ def _check_jpeg(call: InstanceCall, volume: Volume, wanted: Box) -> None:
     if codec.name == "jpeg":
         return
     with call.service.store.reading() as db:
-        if next(iter(volume.box(db, wanted)), None) is not None:
-            format_name = {"none": "No compression", "lz4": "LZ4 compression"}.get(
-                codec.name, "gzip compression"
-            )
-            raise Refusal(
-                400,
-                "can't encode JPEG: expected internal block data to be JPEG, "
-                f"was {format_name} instead",
-            )
+        if next(iter(volume.box(db, wanted)), None) is None:
+            return
+    where = (
+        ""
+        if wanted.size == 1
+        else f'unable to GET data Versioned data context for "{call.instance.name}" '
+        f"(local id {call.instance.id}, version id {call.at}): "
+    )
+    raise Refusal(
+        400,
+        f"{where}can't encode JPEG: expected internal block data to be JPEG, "
+        f"was {FORMATS[codec.name]} instead",
+    )
 
 
 def _span(call: InstanceCall) -> Answer:
@@ -224,6 +234,7 @@ def _post_span(call: InstanceCall, start: Triple, span: int, body: Body) -> Repl
     x, y, z = start
     size = codec.block_bytes
     if body.size < max(1, span) * size or span < 1:
+        volumes.count_mutation(call)
         raise Refusal(400, "block data ceased before all block data read")
     data = memoryview(body.data)
     made = [

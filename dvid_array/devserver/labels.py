@@ -42,6 +42,8 @@ from dvid_array.protocol import frames, voxels
 VOXEL_BYTES = 8
 SHUFFLED = 64
 """Frames whose order is mixed at a time: DVID sends them as they get ready."""
+BOMB_BYTES = 1 << 24
+"""Gzip data that holds more than this and twice what it should is not read to its end."""
 INDEXED = ("maxlabel", "nextlabel")
 """What only instances with indexed labels answer."""
 
@@ -188,22 +190,34 @@ def _unlz4(body: Body, expected: int) -> tuple[int, bytes]:
 
 
 def _ungzip(body: Body, expected: int) -> tuple[int, bytes]:
-    rest, out = bytes(body.data), bytearray()
-    if not rest:
+    if not body.data:
         raise Refusal(400, "EOF")
-    while rest and len(out) <= expected:
-        stream = zlib.decompressobj(wbits=31)
-        try:
-            # No more than can be right, however much the data would grow to.
-            out += stream.decompress(rest, max(1, expected + 1 - len(out)))
-        except zlib.error as bad:
-            raise Refusal(400, "gzip: invalid header" if not out else "unexpected EOF") from bad
-        if not stream.eof and not stream.unconsumed_tail:
-            raise Refusal(400, "unexpected EOF")
-        rest = stream.unused_data or stream.unconsumed_tail
-        if not stream.eof:
+    count, out = 0, bytearray()
+    for piece in _members(bytes(body.data)):
+        count += len(piece)
+        out += piece[: max(0, expected - len(out))]
+        if count > 2 * expected + BOMB_BYTES:
+            # However much more it grows to, it is too much.
             break
-    return len(out), bytes(out)
+    return count, bytes(out)
+
+
+def _members(data: bytes) -> Iterator[bytes]:
+    """What gzip members hold, a bounded piece at a time."""
+    begun = False
+    while data:
+        stream = zlib.decompressobj(wbits=31)
+        while not stream.eof:
+            try:
+                piece = stream.decompress(data, PIECE_BYTES)
+            except zlib.error as bad:
+                raise Refusal(400, "unexpected EOF" if begun else "gzip: invalid header") from bad
+            if not piece and not stream.eof and not stream.unconsumed_tail:
+                raise Refusal(400, "unexpected EOF")
+            begun = True
+            yield piece
+            data = stream.unconsumed_tail
+        data = stream.unused_data
 
 
 DECOMPRESSIONS: dict[str, Callable[[Body, int], tuple[int, bytes | bytearray]]] = {

@@ -179,7 +179,8 @@ def new_instance(call: VersionCall) -> Answer:
             instances.check_name(db, call.version.repo, name)
             facts = configuration.new_facts(kind, name, wanted, call.service.gridstores)
             instances.add_instance(db, call.version.repo, name, kind, facts)
-            message = f'New data instance "{name}" of type "{kind_name}" with config {wanted}'
+            told = configuration.shown(kind, wanted)
+            message = f'New data instance "{name}" of type "{kind_name}" with config {told}'
             catalog.log_repo(db, call.version.repo, [message])
         told = f"Added {name} [{kind_name}] to node {call.version.uuid}"
         return spaced_json_reply({"result": told})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from string import hexdigits
 from typing import Any
 
 from dvid_array.devserver import catalog
@@ -118,10 +119,10 @@ def _assigned(wanted: dict[str, Any]) -> str | None:
     uuid = str(wanted.get("uuid") or "")
     if not uuid:
         return None
-    try:
-        bytes.fromhex(uuid)
-    except ValueError as bad:
-        raise Refusal(400, f"Bad UUID provided: {bad}") from bad
     if len(uuid) != 32:
         raise Refusal(400, "Bad UUID provided: UUID must be 32 character hexadecimal string")
+    strange = [digit for digit in uuid if digit not in hexdigits]
+    if strange:
+        code = f"U+{ord(strange[0]):04X} '{strange[0]}'"
+        raise Refusal(400, f"Bad UUID provided: encoding/hex: invalid byte: {code}")
     return uuid

@@ -111,7 +111,7 @@ def parse(text: str) -> Address | None:
         if args and not args[-1]:
             args = args[:-1]
         return Address("instance", action, uuid, name, tuple(args)) if name and action else None
-    if any(not part for part in rest) or (scope == "node" and not rest):
+    if any(not part for part in rest):
         return None
     action = rest[0] if rest else ""
     return Address(scope, action, uuid, args=tuple(rest[1:]))
