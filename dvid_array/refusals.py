@@ -23,9 +23,9 @@ class Refusals(NDArrayOperatorsMixin):
     def __eq__(self, other: object) -> Any:
         if isinstance(other, Refusals):
             return self is other
-        if isinstance(other, int | float | complex | list | np.ndarray | np.generic):
+        if isinstance(other, int | float | complex | list) or hasattr(other, "__array__"):
             raise TypeError(
-                "comparing a DvidArray with numbers downloads it: use arr.to_dask() == ..., "
+                "comparing a DvidArray with values downloads it: use arr.to_dask() == ..., "
                 "or arr[...] == ..."
             )
         return NotImplemented
