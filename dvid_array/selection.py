@@ -324,6 +324,8 @@ def _slice(part: slice, axis: Axis) -> range:
             raise IndexError(
                 f"steps of literal coordinates go forward, this one is {step}: reverse the result"
             )
+        if axis.grows and axis.start == axis.stop and None in (part.start, part.stop):
+            raise _endless(axis)
         first = axis.start if start is None else start
         return range(first, max(first, axis.stop if stop is None else stop), step)
     if axis.grows:
@@ -337,10 +339,7 @@ def _growing(start: int | None, stop: int | None, step: int, axis: Axis) -> rang
     size = axis.stop
     open_end = stop is None if step > 0 else start is None
     if size <= 0 and (open_end or any(end is not None and end < 0 for end in (start, stop))):
-        raise IndexError(
-            f"axis {axis.name} has no extent yet, so an open or negative end means nothing: "
-            "name both ends, as in arr[:, 0:100, 0:100, 0:100] = ..."
-        )
+        raise _endless(axis)
     if open_end and step > 0:
         stop = size
     elif open_end:
@@ -350,3 +349,10 @@ def _growing(start: int | None, stop: int | None, step: int, axis: Axis) -> rang
         end + size - reach if end is not None and end < 0 else end for end in (start, stop)
     )
     return range(*slice(first, last, step).indices(reach))
+
+
+def _endless(axis: Axis) -> IndexError:
+    return IndexError(
+        f"axis {axis.name} has no extent yet, so an open or negative end means nothing: "
+        "name both ends, as in arr[:, 0:100, 0:100, 0:100] = ..."
+    )

@@ -64,17 +64,16 @@ class VoxelIndex:
         return result if picked.order else result[()]
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        picked = self._picked(key)
-        if self._array._volume.extents is None and 0 in picked.grid_shape[1:]:
-            axis = "xyz"[picked.grid_shape[1:].index(0)]
-            raise IndexError(f"axis {axis} has no extent yet: name both ends of its slice")
-        self._array._write(picked, value)
+        self._array._write(self._picked(key, grows=True), value)
 
-    def _picked(self, key: Any) -> Selection:
+    def _picked(self, key: Any, *, grows: bool = False) -> Selection:
         extents = self._array._extents
         channels = self._array.shape[0]
         ends = zip("xyz", extents.start, extents.stop, strict=True)
-        axes = [Axis("c", 0, channels, literal=True), *(Axis(*end, literal=True) for end in ends)]
+        axes = [
+            Axis("c", 0, channels, literal=True),
+            *(Axis(*end, literal=True, grows=grows) for end in ends),
+        ]
         picked = selection.basic(key, axes)
         first = picked.axes[0]
         if len(first) and not 0 <= min(first) <= max(first) < channels:
