@@ -6,6 +6,7 @@ neither the repository nor an adapter: whoever opens an array hands it its node 
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -21,6 +22,7 @@ from dvid_array.client.picks import Grid, Points
 from dvid_array.client.volume import Volume
 from dvid_array.doors import door
 from dvid_array.errors import DvidTooLargeError
+from dvid_array.facts import PARALLEL_VOXELS
 from dvid_array.protocol.voxels import Array
 from dvid_array.refusals import Refusals
 from dvid_array.selection import Axis, Selection
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     import xarray
 
 UNCHECKED_BYTES = 1 << 26
-"""Results up to this size are not held against the memory available."""
+"""Results up to this size are not held against the memory available, which takes a look."""
 
 
 class NodeLike(Protocol):
@@ -74,7 +76,7 @@ class DvidArray(Attributes, Refusals):
         """Fetch what numpy's rules select; see `oindex`, `vindex` and `voxels` for more."""
         picked = selection.basic(key, self._axes())
         if picked.grid_shape[1:] == self.shape[1:]:
-            self.warn_of_negative()
+            self.warn_of_negative(stacklevel=3)
         result = picked.finish(self._fetch(picked.shifted(self.origin)))
         scalar = not picked.order and not _has_ellipsis(key)
         return result[()] if scalar else result
@@ -156,19 +158,23 @@ class DvidArray(Attributes, Refusals):
             reading.read(self._volume, target, target.boxes(self._volume.grid))
 
     def _guard(self, doing: str, picked: Selection) -> None:
-        size = int(np.prod(picked.grid_shape, dtype=object)) * self.itemsize
-        if size <= UNCHECKED_BYTES or size <= (limit := self._volume.settings.read_limit):
+        size = math.prod(picked.grid_shape) * self.itemsize
+        if size <= UNCHECKED_BYTES and self.settings.max_bytes is None:
             return
+        limit = self.settings.read_limit
+        if size <= limit:
+            return
+        requests = -(-math.prod(picked.grid_shape[1:]) // PARALLEL_VOXELS)
         raise DvidTooLargeError(
-            f"{doing} {size / 1e9:.1f} GB at once takes {self._planned(picked).requests} requests "
-            f"and more than the {limit / 1e9:.1f} GB allowed (Settings.max_bytes): "
+            f"{doing} {size / 1e9:.3g} GB at once takes {requests:,} requests at least, "
+            f"and more than the {limit / 1e9:.3g} GB allowed (Settings.max_bytes): "
             "compute on arr.to_dask(), or take smaller pieces"
         )
 
     def _inside(self, picked: Selection) -> None:
         """An array grows wherever it is written; a window does not."""
 
-    def warn_of_negative(self) -> None:
+    def warn_of_negative(self, *, stacklevel: int) -> None:
         """Say once that data at negative coordinates is left out, where there is some."""
         if min(self._extents.start) >= 0 or self._warned:
             return
@@ -176,7 +182,7 @@ class DvidArray(Attributes, Refusals):
         warnings.warn(
             f"{self.instance!r} has data at negative coordinates (from {self.minindex[1:]}), which "
             "this leaves out: use arr.stored for all of it",
-            stacklevel=4,
+            stacklevel=stacklevel,
         )
 
     def __iter__(self) -> Iterator[Any]:
@@ -282,6 +288,7 @@ class DvidArray(Attributes, Refusals):
                 f"limit is {limit / 1e9:.1f} GB (Settings.max_implicit_bytes): compute on "
                 "arr.to_dask(), or write arr[...] for an array in memory"
             )
+        self.warn_of_negative(stacklevel=3)
         whole: Array = self[...]
         return whole if dtype is None else whole.astype(dtype, copy=False)
 
@@ -332,7 +339,7 @@ class DvidWindow(DvidArray):
                     "write to arr or arr.voxels"
                 )
 
-    def warn_of_negative(self) -> None:
+    def warn_of_negative(self, *, stacklevel: int) -> None:
         """A window shows all that it names."""
 
 

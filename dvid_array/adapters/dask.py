@@ -23,7 +23,7 @@ WASTE = 1.5
 
 def to_dask(array: DvidArray, chunks: Any = "auto") -> dask.array.Array:
     """A dask array of a DVID array; see `DvidArray.to_dask`."""
-    array.warn_of_negative()
+    array.warn_of_negative(stacklevel=4)
     cut = chunking.chunks(chunks, array.blocked_axes)
     _warn(cut, array)
     made: dask.array.Array = dask.array.from_array(  # type: ignore[no-untyped-call]
