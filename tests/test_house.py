@@ -38,6 +38,7 @@ LIBRARIES = {
     "jsonschema": "protocol.documents",
     "lz4": "protocol.voxels",
     "matplotlib": "adapters cli",
+    "numba": "protocol",
     "pandas": "adapters.xarray",
     "PIL": "protocol.voxels devserver",
     "requests": "client.transport client.connections",
