@@ -41,16 +41,13 @@ class Refusal(Exception):
         DVID's sentence.
     bare : bool, optional
         Whether the sentence goes out as it is, without the path behind it.
-    close : bool, optional
-        Whether the connection ends with this answer, since the rest of the body is not wanted.
     """
 
-    def __init__(self, status: int, text: str, *, bare: bool = False, close: bool = False) -> None:
+    def __init__(self, status: int, text: str, *, bare: bool = False) -> None:
         super().__init__(text)
         self.status = status
         self.text = text
         self.bare = bare
-        self.close = close
 
 
 def refusal(name: str, /, **fields: object) -> Refusal:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
+import anyio
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
@@ -39,10 +40,13 @@ from dvid_array.devserver.answers import (
 from dvid_array.devserver.journal import Journal, Request, redacted
 from dvid_array.devserver.service import Service
 from dvid_array.devserver.store import StoreFullError
+from dvid_array.devserver.wire import HEADER_BYTES, told
 from dvid_array.protocol import paths
 
 log = logging.getLogger(__name__)
 
+READ_SECONDS = 600.0
+"""How long a client may pause within a body, as in DVID."""
 SMALL_BYTES = 2048
 """Go sends bodies up to its buffer with their length, longer ones in chunks."""
 
@@ -101,8 +105,8 @@ def _of_table(found: dict[str, Any], method: str, *, automatic: bool = True) -> 
     if method == "OPTIONS" and found and automatic:
         allowed = [*found, *(["HEAD"] if "GET" in found else []), "OPTIONS"]
         order = sorted(allowed, key=("GET", "HEAD", "POST", "OPTIONS").index)
-        told = {"allow": ", ".join(order), "x-content-type-options": "nosniff"}
-        return lambda call: Reply(b"", FAULT, headers=told)
+        headers = {"allow": ", ".join(order), "x-content-type-options": "nosniff"}
+        return lambda call: Reply(b"", FAULT, headers=headers)
     handler = found.get(method) or (found.get("GET") if method == "HEAD" else None)
     if handler is None:
         raise not_found()
@@ -237,7 +241,7 @@ class _Exchange:
         try:
             reply = await self._reply(closing)
             await self._answer(reply)
-        except (ClientDisconnect, OSError):
+        except (ClientDisconnect, OSError):  # TimeoutError is one of them
             # The client is gone: nobody is left to be told.
             self._note(499)
         finally:
@@ -245,6 +249,9 @@ class _Exchange:
 
     async def _reply(self, closing: ExitStack) -> Reply:
         path = self._scope["path"]
+        if len(self._scope["raw_path"]) + len(self._scope["query_string"]) > HEADER_BYTES:
+            # The parser counts only what comes in pieces: a long line can come at once.
+            return Reply(told(431).encode(), FAULT, 431, {"connection": "close"})
         try:
             call = self._app.call(self._scope, closing)
             answered = await run_in_threadpool(answer, call)
@@ -259,8 +266,8 @@ class _Exchange:
             kind = "text/html; charset=utf-8"
             return Reply(page.encode(), kind, 307, {"location": moved.place})
         except StoreFullError as full:
-            told = f"The store is full, nothing of this was stored: {full}. Free disk space"
-            return _refused(Refusal(500, told), path)
+            words = f"The store is full, nothing of this was stored: {full}. Free disk space"
+            return _refused(Refusal(500, words), path)
         except (ClientDisconnect, OSError):
             raise
         except Exception as fault:
@@ -274,7 +281,8 @@ class _Exchange:
         data = bytearray()
         more = True
         while more:
-            message = await self._receive()
+            with anyio.fail_after(READ_SECONDS):
+                message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect()
             piece = message.get("body", b"")
@@ -286,43 +294,46 @@ class _Exchange:
 
     def _check_size(self, size: int, limit: int) -> None:
         if size > limit:
-            told = f"Request bodies are limited to {limit} bytes on this development server"
-            raise Refusal(413, told, close=True)
+            words = f"Request bodies are limited to {limit} bytes on this development server"
+            raise Refusal(413, words)
 
     async def _answer(self, reply: Reply) -> None:
         headers = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
         if reply.kind is not None:
             headers.append((b"content-type", reply.kind.encode()))
-        if isinstance(reply.body, Iterator):
-            await self._start(reply.status, headers)
-            async for piece in iterate_in_threadpool(reply.body):
-                await self._piece(piece)
-            await self._last(reply.status, b"")
-            return
-        if len(reply.body) <= SMALL_BYTES:
-            headers.append((b"content-length", str(len(reply.body)).encode()))
-        await self._start(reply.status, headers)
-        await self._last(reply.status, reply.body)
+        body = reply.body
+        if isinstance(body, Iterator) and self._scope["method"] != "HEAD":
+            await self._send(_head(reply.status, headers))
+            async for piece in iterate_in_threadpool(body):
+                self._bytes_out += len(piece)
+                await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+            body = b""
+            self._note(reply.status)
+        else:
+            body = await self._whole(reply, headers)
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
-    async def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        message: Message = {"type": "http.response.start", "status": status, "headers": headers}
-        await self._send(message)
-
-    async def _piece(self, piece: Piece) -> None:
-        self._bytes_out += len(piece)
-        await self._send({"type": "http.response.body", "body": piece, "more_body": True})
-
-    async def _last(self, status: int, piece: Piece) -> None:
-        # Noted first: once the last byte is out, its client may look into the journal.
-        self._bytes_out += len(piece)
-        self._note(status)
-        await self._send({"type": "http.response.body", "body": piece, "more_body": False})
+    async def _whole(self, reply: Reply, headers: list[tuple[bytes, bytes]]) -> Piece:
+        """Begin an answer whose body goes out at once, or not at all."""
+        body = b"" if isinstance(reply.body, Iterator) else reply.body
+        if len(body) <= SMALL_BYTES and not isinstance(reply.body, Iterator):
+            headers.append((b"content-length", str(len(body)).encode()))
+        self._bytes_out = 0 if self._scope["method"] == "HEAD" else len(body)
+        # Noted first: once the last byte is out, its client may look into the journal; and of an
+        # empty body the headers are the last bytes.
+        self._note(reply.status)
+        await self._send(_head(reply.status, headers))
+        return body
 
     def _note(self, status: int) -> None:
         scope = self._scope
         query = redacted(scope["query_string"].decode("latin-1"))
         counts = (self._bytes_in, self._bytes_out)
         self._app.journal.add(Request(scope["method"], scope["path"], query, status, *counts))
+
+
+def _head(status: int, headers: list[tuple[bytes, bytes]]) -> Message:
+    return {"type": "http.response.start", "status": status, "headers": headers}
 
 
 async def _started(reply: Reply) -> Reply:
@@ -356,6 +367,4 @@ def _failed(path: str, fault: Exception) -> Refusal:
 def _refused(refused: Refusal, path: str) -> Reply:
     text = refused.text if refused.bare else f"{refused.text} ({path})."
     headers = {"x-content-type-options": "nosniff"}
-    if refused.close:
-        headers["connection"] = "close"
     return Reply(f"{text}\n".encode("utf-8", "replace"), FAULT, refused.status, headers)

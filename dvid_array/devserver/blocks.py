@@ -7,6 +7,7 @@ numbers of versions grow from parent to child, so the nearest one is the highest
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -34,6 +35,17 @@ _OF_BLOCK = (
 SELECT max(version), data FROM blocks
 WHERE instance = :instance AND scale = :scale AND z = :z AND y = :y AND x = :x
     AND version IN chain
+"""
+)
+_LISTED = (
+    _CHAIN
+    + """
+SELECT key, (
+    SELECT id FROM blocks
+    WHERE instance = :instance AND scale = :scale AND z = value ->> 2 AND y = value ->> 1
+        AND x = value ->> 0 AND version IN chain
+    ORDER BY version DESC LIMIT 1
+) AS found FROM json_each(:blocks) WHERE found IS NOT NULL
 """
 )
 _NEXT_LAYER = """
@@ -80,10 +92,11 @@ class Volume:
 
     def listed(self, db: Db, blocks: Iterable[Triple]) -> Iterator[tuple[Triple, bytes]]:
         """The stored blocks of a list, in its order; those missing are left out."""
-        for block in blocks:
-            data = self.get(db, block)
-            if data is not None:
-                yield block, data
+        wanted = list(blocks)
+        where = self._where() | {"blocks": json.dumps(wanted)}
+        for index, found in db.execute(_LISTED, where).fetchall():
+            row = db.execute("SELECT data FROM blocks WHERE id = ?", (found,)).fetchone()
+            yield wanted[index], row[0]
 
     def get(self, db: Db, block: Triple) -> bytes | None:
         """One stored block."""
@@ -102,5 +115,5 @@ class Volume:
             ),
         )
 
-    def _where(self) -> dict[str, int]:
+    def _where(self) -> dict[str, int | str]:
         return {"instance": self.instance, "version": self.version, "scale": self.scale}

@@ -24,14 +24,12 @@ from dvid_array.devserver.app import App
 from dvid_array.devserver.journal import Request
 from dvid_array.devserver.service import MAX_BODY_BYTES, Service
 from dvid_array.devserver.store import Store
+from dvid_array.devserver.wire import HEADER_BYTES, Protocol
 from dvid_array.errors import DvidConnectionError
-from dvid_array.facts import MAX_URL_BYTES
 from dvid_array.protocol.voxels import Array
 
 THREADS = 64
 """Requests that can be worked on at once; more wait."""
-HEADER_BYTES = MAX_URL_BYTES + 4096
-"""DVID reads request lines of about 1 MiB, and answers 431 beyond."""
 GRACE_SECONDS = 5
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
@@ -262,7 +260,7 @@ class _Uvicorn(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="h11",
+                http=Protocol,
                 ws="none",
                 lifespan="off",
                 h11_max_incomplete_event_size=HEADER_BYTES,

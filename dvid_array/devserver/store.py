@@ -202,4 +202,5 @@ class Store:
 
 
 def _is_full(fault: sqlite3.OperationalError) -> bool:
-    return getattr(fault, "sqlite_errorcode", None) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+    # Extended codes say in their upper bytes which read or write it was.
+    return fault.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)

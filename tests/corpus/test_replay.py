@@ -13,6 +13,7 @@ from dvid_array.devserver import DevServer
 from tests.corpus.differences import DIFFERENCES
 from tests.corpus.exchange import Answer, Request, Teller, difference
 
+pytestmark = pytest.mark.dev
 FOLDER = Path(__file__).parent / "recorded"
 RECORDED = sorted(path.stem for path in FOLDER.glob("*.json"))
 LEAST_EXCHANGES = 300
