@@ -44,6 +44,9 @@ class DvidError(Exception):
         The HTTP status.
     """
 
+    uncertain: bool = False
+    """Whether the request may have taken effect all the same: its answer was lost."""
+
     def __init__(
         self,
         message: str = "",

@@ -115,7 +115,7 @@ class Catalog:
             paths.path(paths.instance(uuid, name, "extents")),
             body=documents.extents_body(box),
         )
-        self.transport.document(call)
+        self.transport.done(call)
 
     def merged(self, uuid: str, name: str) -> bool:
         """Whether a labelmap's version has merges, so that labels differ from supervoxels."""

@@ -11,31 +11,68 @@ Source: `POST .../extents`; `datatype/imageblk/imageblk.go` (PostExtents).
 
 from __future__ import annotations
 
-from dvid_array.box import EMPTY, BlockGrid, Box
+from dvid_array.box import EMPTY, BlockGrid, Box, triple
 from dvid_array.client.volume import Volume
 
 ROUNDS = 3
 """How often extents are set again when somebody else sets them meanwhile."""
 
 
-def settle(volume: Volume, written: Box, covered: Box) -> Box | None:
-    """Bring the server's extents to the exact union, and return them.
+class Growth:
+    """What one write adds to the extents; a context around its posts.
+
+    Writers of one process share a record of the extents, and tell one another through it which
+    blocks they are posting: a face that is the rounding of another's post is not yet the truth.
 
     Parameters
     ----------
     volume : Volume
-        Where was written.
+        Where is written.
     written : Box
         Hull of the voxels written.
     covered : Box
         Hull of the blocks posted.
     """
-    record = volume.shared_extents
-    with record.lock:
-        if record.box is not None and record.box.contains(covered):
+
+    def __init__(self, volume: Volume, written: Box, covered: Box) -> None:
+        self._volume = volume
+        self._written = written
+        self._covered = covered
+        self._record = volume.shared_extents
+
+    def __enter__(self) -> Growth:
+        self._record.pending[self] = self._covered
+        return self
+
+    def __exit__(self, *failed: object) -> None:
+        self._record.pending.pop(self, None)
+
+    def settle(self) -> Box | None:
+        """Bring the server's extents to the exact union, after all posts, and return them."""
+        record = self._record
+        with record.lock:
+            if record.box is None or not record.box.contains(self._covered):
+                exact = (record.box or EMPTY).hull(self._written)
+                found = _set(self._volume, exact)
+                del record.pending[self]
+                record.box = found and _without(found, exact, list(record.pending.values()))
             return record.box
-        record.box = _set(volume, (record.box or EMPTY).hull(written))
-        return record.box
+
+
+def _without(found: Box, exact: Box, pending: list[Box]) -> Box:
+    """The reported extents with the rounding of writes in flight taken off."""
+    lower = [{box.start[axis] for box in pending} for axis in range(3)]
+    upper = [{box.stop[axis] for box in pending} for axis in range(3)]
+    return Box(
+        triple(
+            e if f < e and f in faces else f
+            for f, e, faces in zip(found.start, exact.start, lower, strict=True)
+        ),
+        triple(
+            e if f > e and f in faces else f
+            for f, e, faces in zip(found.stop, exact.stop, upper, strict=True)
+        ),
+    )
 
 
 def _set(volume: Volume, exact: Box) -> Box | None:
@@ -70,12 +107,12 @@ def exact_faces(found: Box, exact: Box, grid: BlockGrid) -> Box:
         Where blocks begin.
     """
     rounded = grid.cover(exact)
-    start = tuple(
+    start = triple(
         e if f == r else min(f, e)
         for f, e, r in zip(found.start, exact.start, rounded.start, strict=True)
     )
-    stop = tuple(
+    stop = triple(
         e if f == r else max(f, e)
         for f, e, r in zip(found.stop, exact.stop, rounded.stop, strict=True)
     )
-    return Box(start, stop)  # type: ignore[arg-type]
+    return Box(start, stop)

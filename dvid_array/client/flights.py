@@ -21,7 +21,7 @@ FAREWELL = 1.0
 
 
 class Cancelled(Exception):
-    """The crew was told to stop; never leaves the crew."""
+    """The crew was aborted before a request was sent; never leaves the crew."""
 
 
 class Crew(Generic[J]):
@@ -38,7 +38,8 @@ class Crew(Generic[J]):
     def __init__(self, threads: int, *, cut: bool) -> None:
         self._threads = threads
         self._cut = cut
-        self.stopped = threading.Event()
+        self._stopped = threading.Event()
+        self._aborted = False
         self._cutters: dict[int, Callable[[], None]] = {}
         self._lock = threading.Lock()
         self._error: BaseException | None = None
@@ -71,28 +72,45 @@ class Crew(Generic[J]):
     def next(self, queue: Iterator[J]) -> J | None:
         """The next job; None when there is none or the crew has stopped."""
         with self._lock:
-            return None if self.stopped.is_set() else next(queue, None)
+            return None if self._stopped.is_set() else next(queue, None)
 
     def failed(self, error: BaseException) -> None:
         """Keep the first error and stop."""
         with self._lock:
-            first = self._error is None and not self.stopped.is_set()
+            first = self._error is None and not self._stopped.is_set()
             if first:
                 self._error = error
-        if first:
-            self.abort() if self._cut else self.stopped.set()
+                self._stopped.set()
+        if first and self._cut:
+            self.abort()
 
     def watch(self, cut: Callable[[], None]) -> None:
-        """Remember how to cut the connection that this thread waits on now."""
+        """Remember how to cut the connection on which this thread is about to send.
+
+        Raises
+        ------
+        Cancelled
+            Where nothing may be sent any more.
+        """
         with self._lock:
+            if self._aborted:
+                raise Cancelled
             self._cutters[threading.get_ident()] = cut
-        if self.stopped.is_set() and self._cut:
-            cut()
+
+    def forget(self) -> None:
+        """This thread's connection goes back to the pool, where it may be another's."""
+        with self._lock:
+            self._cutters.pop(threading.get_ident(), None)
+
+    def pause(self, seconds: float) -> bool:
+        """Wait; False, and at once, where the crew has stopped."""
+        return not self._stopped.wait(seconds)
 
     def abort(self) -> None:
         """Stop, and cut every connection."""
-        self.stopped.set()
         with self._lock:
+            self._stopped.set()
+            self._aborted = True
             cutters = list(self._cutters.values())
         for cut in cutters:
             cut()
@@ -109,8 +127,6 @@ class _Worker(threading.Thread):
         while (job := self.crew.next(self._queue)) is not None:
             try:
                 self._work(job)
-            except Cancelled:
-                return
             except BaseException as error:
                 self.crew.failed(error)
 
@@ -120,10 +136,9 @@ def current() -> Crew[object] | None:
     return getattr(threading.current_thread(), "crew", None)
 
 
-def sleep(seconds: float) -> None:
-    """Pause; a stopped crew's worker wakes at once."""
-    crew = current()
-    if crew is None:
-        time.sleep(seconds)
-    elif crew.stopped.wait(seconds):
-        raise Cancelled
+def pause(seconds: float) -> bool:
+    """Wait; False, and at once, for a worker of a crew that has stopped."""
+    if crew := current():
+        return crew.pause(seconds)
+    time.sleep(seconds)
+    return True

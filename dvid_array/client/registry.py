@@ -40,17 +40,6 @@ class Table(Generic[K, V]):
                 self._entries.popitem(last=False)
             return self._entries[key]
 
-    def put(self, key: K, value: V) -> None:
-        """Set the entry of `key`."""
-        with self._lock:
-            self._entries.pop(key, None)
-        self.get(key, lambda: value)
-
-    def values(self) -> list[V]:
-        """The entries of now."""
-        with self._lock:
-            return list(self._entries.values())
-
 
 class BlockLocks:
     """Blocks that a writer of this process holds; a set of blocks is taken whole or not at all."""
@@ -89,7 +78,11 @@ class Extents:
     """What the writers of this process know of one instance's extents at one version."""
 
     box: Box | None
+    """Without the rounding of writes in flight."""
     lock: threading.Lock = field(default_factory=threading.Lock)
+    """Held by the one who sets them on the server."""
+    pending: dict[object, Box] = field(default_factory=dict)
+    """Blocks of the writes in flight."""
 
 
 @dataclass(slots=True)
@@ -97,6 +90,8 @@ class Origin:
     """What this process knows of one server."""
 
     credentials: Credentials = field(default_factory=Credentials)
+    session: Any = None
+    """The caller's own session, where one was given."""
     answered: bool = False
     """Whether it ever answered; until then, a refused connection is a wrong address."""
 
@@ -126,10 +121,10 @@ def reset() -> None:
     Credentials stay: the child speaks for the same person.
     """
     global _state
-    credentials = _state.origins
-    _state = State()
-    for url, known in list(credentials._entries.items()):
-        _state.origins.put(url, Origin(known.credentials))
+    before, _state = _state, State()
+    # the parent's locks may be held by threads that the child does not have
+    for url, known in list(before.origins._entries.items()):
+        _state.origins.get(url, Origin).credentials = known.credentials
 
 
 os.register_at_fork(after_in_child=reset)

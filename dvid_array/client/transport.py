@@ -15,6 +15,7 @@ import logging
 import os
 import random
 import re
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,7 @@ from dvid_array.settings import Settings
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+Kinds = type[BaseException] | tuple[type[BaseException], ...]
 
 PIECE = 1 << 19
 """Bytes taken from a connection at once: larger pieces miss the cache, smaller ones cost calls."""
@@ -41,6 +43,10 @@ REFUSAL_BYTES = 1 << 16
 DOCUMENT_BYTES = 1 << 30
 """Longest document that is read into memory."""
 APP = "dvid_array"
+LANDED = (errors.DvidProtocolError, errors.DvidServerError)
+"""After these answers nobody knows whether the server has done what was asked."""
+UNREACHED = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+"""After these no connection came about, so that nothing can have been sent."""
 
 _SECRET = re.compile(r"(admintoken=)[^&\s'\"]+|(Bearer\s+)[^\s'\"]+", re.IGNORECASE)
 
@@ -169,12 +175,19 @@ class Transport:
                     result = receive(body)
                     body.end()
                 return result
-            except Exception as fault:
-                patience.wait(self._told(call, fault, known.answered))
+            except Exception as foreign:
+                fault = self._told(call, foreign, known.answered)
+            # here and not above, so that the error is not chained to a foreign one: those print
+            # whole URLs, and hold the headers
+            patience.wait(fault)
 
     def document(self, call: Call) -> bytes:
         """The whole body of an answer."""
         return self.send(call, Body.all)
+
+    def done(self, call: Call) -> None:
+        """Send a call whose answer is empty: any other answer is not a DVID's."""
+        self.send(call, lambda body: None)
 
     def beginning(self, call: Call, size: int) -> bytes:
         """The first bytes of an answer; the rest is never read."""
@@ -223,9 +236,10 @@ class Transport:
         )
         try:
             yield response
-            response.raw.release_conn()
         finally:
-            response.close()
+            response.close()  # back to the pool, if its body was read to the end
+            if crew := flights.current():
+                crew.forget()
 
     def _credentials(self) -> Credentials:
         own = state().origins.get(self.origin, Origin).credentials
@@ -257,20 +271,18 @@ class Transport:
 
     def _told(self, call: Call, fault: Exception, answered: bool) -> _Fault:
         """What a fault means: the error to raise, and whether another attempt may help."""
-        if (crew := flights.current()) and crew.stopped.is_set():
-            raise flights.Cancelled from fault
         if isinstance(fault, errors.DvidError):
             fault.method, fault.url = call.method, self.address(call)
             passing = fault.status in (502, 503, 504)
-            return _Fault(fault, passing and (call.repeatable or fault.status == 503))
+            again = passing and (call.repeatable or fault.status == 503)
+            return _Fault(fault, again, landed=isinstance(fault, LANDED))
         kind, text, again = _meaning(fault, self.settings)
         if kind is None:
             raise fault
-        unreached = isinstance(fault, requests.exceptions.ConnectionError) and _unreached(fault)
+        unreached = _holds(fault, UNREACHED)
         again = again and (answered if unreached else call.repeatable)
         error = kind(f"{self.origin}: {text}", **self._shown(call))
-        error.__cause__ = fault
-        return _Fault(error, again)
+        return _Fault(error, again, landed=not unreached)
 
 
 class _Enough(Exception):
@@ -284,6 +296,9 @@ class _Enough(Exception):
 class _Fault:
     error: errors.DvidError
     again: bool
+    """Whether another attempt may help."""
+    landed: bool
+    """Whether the server may have done what was asked."""
 
 
 def _meaning(
@@ -301,6 +316,7 @@ def _meaning(
             "a post may still have landed",
             False,
         ),
+        (ssl.SSLEOFError, errors.DvidConnectionError, f"the connection broke: {why}", True),
         (requests.exceptions.SSLError, errors.DvidConnectionError, f"TLS failed: {why}", False),
         (ShortBody, errors.DvidProtocolError, f"the answer is cut: {why}", True),
         (
@@ -321,17 +337,18 @@ def _meaning(
             False,
         ),
     ):
-        if isinstance(fault, kinds):
+        if _holds(fault, kinds):
             return error, text, again
     return None, why, False
 
 
-def _unreached(fault: Exception) -> bool:
-    """Whether no connection came about, so that nothing can have been sent."""
-    reason = getattr(fault.args[0] if fault.args else None, "reason", None)
-    return isinstance(fault, requests.exceptions.ConnectTimeout) or isinstance(
-        reason, urllib3.exceptions.NewConnectionError
-    )
+def _holds(fault: BaseException, kinds: Kinds) -> bool:
+    """Whether a fault is of some kind, or one of those it is made of: requests and urllib3 hand
+    them on as arguments and attributes."""
+    if isinstance(fault, kinds):
+        return True
+    inner = (*fault.args, getattr(fault, "reason", None), getattr(fault, "original_error", None))
+    return any(_holds(one, kinds) for one in inner if isinstance(one, BaseException))
 
 
 class _Patience:
@@ -343,10 +360,13 @@ class _Patience:
         self._first = 0.0
         self._warned = 0.0
         self._attempts = 0
+        self._uncertain = False
 
     def wait(self, fault: _Fault) -> None:
+        """Return when it is time for another attempt; else raise."""
         now = time.monotonic()
         self._attempts += 1
+        self._uncertain |= fault.landed
         if self._attempts == 1:
             self._first = self._warned = now
         pause = self._settings.retry_interval * 2 ** min(self._attempts - 1, 7)
@@ -362,10 +382,12 @@ class _Patience:
                 now - self._first,
                 fault.error,
             )
-        flights.sleep(pause)
+        if not flights.pause(pause):
+            raise self._final(fault, now - self._first)
 
     def _final(self, fault: _Fault, seconds: float) -> errors.DvidError:
         error = fault.error
+        error.uncertain = self._uncertain
         if isinstance(error, errors.DvidBusyError):
             error.attempts, error.seconds = self._attempts, seconds
         if fault.again:

@@ -98,7 +98,8 @@ class Volume:
         locked = self.locked or self.catalog.locked(self.uuid)
         record = self.shared_extents
         with record.lock:
-            record.box = found.extents
+            if not record.pending:
+                record.box = found.extents
         return replace(self, instance=found, locked=locked)
 
     def unmerged(self) -> Volume:

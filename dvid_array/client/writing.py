@@ -9,7 +9,8 @@ Source: `POST .../raw/0_1_2/<size>/<offset>`; `datatype/imageblk/write.go`,
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
@@ -20,21 +21,15 @@ from dvid_array.client.picks import Grid
 from dvid_array.client.transport import Call
 from dvid_array.client.volume import Volume
 from dvid_array.errors import (
-    DvidConnectionError,
     DvidError,
     DvidLockedError,
     DvidPermissionError,
-    DvidProtocolError,
-    DvidServerError,
-    DvidTimeoutError,
     DvidTypeError,
     DvidWriteError,
 )
 from dvid_array.facts import COORDINATE_LIMIT, PARALLEL_VOXELS
 from dvid_array.protocol import paths, voxels
 
-UNKNOWN = (DvidTimeoutError, DvidConnectionError, DvidProtocolError, DvidServerError)
-"""After these nobody knows whether a post has landed; after all others it has not."""
 LABEL_POSTS = 2
 """Posts of labels in flight: the server takes them one by one, so one waits while one travels."""
 
@@ -47,11 +42,16 @@ class _Piece:
     """Whether every voxel of it is written, so that nothing must be read."""
 
 
-@dataclass
-class _Outcome:
-    stored: list[Box] = field(default_factory=list)
-    failed: list[Box] = field(default_factory=list)
-    unknown: list[Box] = field(default_factory=list)
+class _Fate(Enum):
+    """What became of a piece; the attributes of `DvidWriteError`."""
+
+    STORED = "stored"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+Fates = dict[Box, _Fate]
+"""By the pieces' boxes."""
 
 
 def write(volume: Volume, source: Grid) -> Volume:
@@ -69,25 +69,18 @@ def write(volume: Volume, source: Grid) -> Volume:
         return volume
     covered = _hull([piece.box for piece in pieces])
     check_writable(volume, covered)
-    outcome = _Outcome()
-    try:
-        _crew(volume).each(pieces, lambda piece: _store(volume, source, piece, outcome))
-    except Exception as error:
-        raise _told(error, pieces, outcome) from error
-    except KeyboardInterrupt as stop:
-        stop.add_note(str(_told(DvidError("the write was interrupted"), pieces, outcome)))
-        raise
-    return volume.with_extents(_settled(volume, source, covered, outcome))
-
-
-def _settled(volume: Volume, source: Grid, covered: Box, outcome: _Outcome) -> Box | None:
-    try:
-        return extents.settle(volume, _touched(source), covered)
-    except DvidError as error:
-        raise DvidWriteError(
-            f"every voxel is stored, but the extents could not be set exactly: {error}",
-            stored=outcome.stored,
-        ) from error
+    fates = {piece.box: _Fate.FAILED for piece in pieces}
+    with extents.Growth(volume, _touched(source), covered) as growth:
+        try:
+            _crew(volume).each(pieces, lambda piece: _store(volume, source, piece, fates))
+            return volume.with_extents(growth.settle())
+        except Exception as error:
+            if set(fates.values()) == {_Fate.FAILED}:
+                raise
+            raise _half_way(error, fates) from error
+        except KeyboardInterrupt as stop:
+            stop.add_note(str(_half_way(DvidError("it was interrupted"), fates)))
+            raise
 
 
 def _crew(volume: Volume) -> Crew[_Piece]:
@@ -198,20 +191,19 @@ def _hull(boxes: list[Box]) -> Box:
     return hull
 
 
-def _store(volume: Volume, source: Grid, piece: _Piece, outcome: _Outcome) -> None:
+def _store(volume: Volume, source: Grid, piece: _Piece, fates: Fates) -> None:
     """Post one piece, under the locks of its blocks, and note what became of it."""
     keys = [(*volume.key, block) for block in volume.grid.each(piece.box)]
-    posting = False
-    try:
-        with registry.state().blocks.hold(keys):
-            body = _body(volume, source, piece)
-            posting = True
+    with registry.state().blocks.hold(keys):
+        body = _body(volume, source, piece)
+        fates[piece.box] = _Fate.UNKNOWN
+        try:
             post(volume, piece.box, body)
-    except BaseException as error:
-        lost = posting and (isinstance(error, UNKNOWN) or not isinstance(error, Exception))
-        (outcome.unknown if lost else outcome.failed).append(piece.box)
-        raise
-    outcome.stored.append(piece.box)
+        except DvidError as error:
+            if not error.uncertain:
+                fates[piece.box] = _Fate.FAILED
+            raise
+        fates[piece.box] = _Fate.STORED
 
 
 def _body(volume: Volume, source: Grid, piece: _Piece) -> memoryview:
@@ -242,26 +234,21 @@ def post(volume: Volume, box: Box, body: memoryview) -> None:
     address = paths.instance(
         volume.uuid, volume.instance.name, "raw", paths.VOLUME, *paths.box_args(box)
     )
-    volume.transport.document(Call("POST", paths.path(address), query, data))
+    volume.transport.done(Call("POST", paths.path(address), query, data))
 
 
-def _told(error: Exception, pieces: list[_Piece], outcome: _Outcome) -> Exception:
-    """The error to raise: as it is where nothing was stored, else what became of every box."""
-    if not outcome.stored and not outcome.unknown:
-        return error
-    tried = {*outcome.stored, *outcome.failed, *outcome.unknown}
-    failed = outcome.failed + [piece.box for piece in pieces if piece.box not in tried]
-    facts = {
-        name: getattr(error, name)
-        for name in ("sentence", "method", "url", "status")
-        if isinstance(error, DvidError)
-    }
-    return DvidWriteError(
-        f"the write failed half way: of {len(pieces)} pieces {len(outcome.stored)} are stored, "
-        f"{len(failed)} are not, {len(outcome.unknown)} may be (.stored, .failed, .unknown); "
-        f"writing the same again is safe. The first fault: {error}",
-        stored=outcome.stored,
-        failed=failed,
-        unknown=outcome.unknown,
-        **facts,
-    )
+def _half_way(error: Exception, fates: Fates) -> DvidWriteError:
+    """What became of every box."""
+    boxes = {fate.value: [box for box in fates if fates[box] is fate] for fate in _Fate}
+    if len(boxes["stored"]) == len(fates):
+        told = f"every voxel is stored, but the extents could not be set exactly: {error}"
+    else:
+        counts = ", ".join(f"{len(boxes[fate.value])} {fate.value}" for fate in _Fate)
+        told = (
+            f"the write failed half way: of {len(fates)} pieces {counts} (.stored, .failed, "
+            f".unknown; the unknown may still land); writing the same again is safe. "
+            f"The first fault: {error}"
+        )
+    named = ("sentence", "method", "url", "status") if isinstance(error, DvidError) else ()
+    facts = {name: getattr(error, name) for name in named}
+    return DvidWriteError(told, **boxes, **facts)
