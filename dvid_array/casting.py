@@ -25,12 +25,18 @@ def fitting(value: Any, dtype: np.dtype[Any]) -> Array:
     TypeError
         For kinds of numbers that the volume does not hold.
     """
-    array = _array(value)
+    array = np.asarray(value)
     if array.dtype == dtype:
         return array
     if array.dtype.kind in "biu":
         _check_integers(array, dtype)
-    elif not (dtype.kind == "f" and _safe_float(value, array, dtype)):
+        return array
+    if not hasattr(value, "dtype") and _all_integers(value):
+        # numpy makes objects or floats of large Python integers, and floats of no values
+        objects = np.asarray(value, dtype=object)
+        _check_integers(objects, dtype)
+        return objects.astype(dtype)
+    if not (dtype.kind == "f" and _safe_float(value, array, dtype)):
         raise TypeError(
             f"{array.dtype} values may lose something in a {dtype.name} volume: "
             f"convert them yourself with .astype({dtype.name!r})"
@@ -38,20 +44,8 @@ def fitting(value: Any, dtype: np.dtype[Any]) -> Array:
     return array
 
 
-def _array(value: Any) -> Array:
-    array = np.asarray(value)
-    if array.dtype.kind not in "Of" or hasattr(value, "dtype"):
-        return array
-    # numpy makes objects or floats of large Python integers; as integers they may fit
-    objects = np.asarray(value, dtype=object)
-    if all(isinstance(entry, int) for entry in objects.flat):
-        for wide in (np.int64, np.uint64):
-            limits = np.iinfo(wide)
-            if all(limits.min <= entry <= limits.max for entry in objects.flat):
-                return objects.astype(wide)
-        first = next(entry for entry in objects.flat if not -(2**63) <= entry < 2**64)
-        raise ValueError(f"{first} does not fit any volume of DVID")
-    return array
+def _all_integers(value: Any) -> bool:
+    return all(isinstance(entry, int) for entry in np.asarray(value, dtype=object).flat)
 
 
 def _safe_float(value: Any, array: Array, dtype: np.dtype[Any]) -> bool:
@@ -62,16 +56,28 @@ def _safe_float(value: Any, array: Array, dtype: np.dtype[Any]) -> bool:
 def _check_integers(array: Array, dtype: np.dtype[Any]) -> None:
     if array.size == 0 or np.can_cast(array.dtype, dtype, "safe"):
         return
-    if dtype.kind == "f":
-        wrong = array.astype(dtype).astype(object) != array.astype(object)
-    else:
-        limits = np.iinfo(dtype)
-        if limits.min <= int(array.min()) and int(array.max()) <= limits.max:
-            return
-        wrong = (array < limits.min) | (array > limits.max)
-    if wrong.any():
-        first = array[wrong].flat[0]
+    low, high = _exact_range(dtype)
+    if low <= array.min() and array.max() <= high:
+        return
+    doubtful = array[(array < low) | (array > high)]
+    first = next((value for value in doubtful.flat if not _exact(int(value), dtype)), None)
+    if first is not None:
         raise ValueError(
             f"{first} does not fit a {dtype.name} volume: no voxel was written. "
             f"Clip the values, or write to a volume of another type"
         )
+
+
+def _exact_range(dtype: np.dtype[Any]) -> tuple[int, int]:
+    """Bounds between which `dtype` holds every integer; floats hold some beyond."""
+    if dtype.kind == "f":
+        last = 2 ** (np.finfo(dtype).nmant + 1)
+        return -last, last
+    return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+
+
+def _exact(value: int, dtype: np.dtype[Any]) -> bool:
+    try:
+        return int(dtype.type(value)) == value
+    except OverflowError:
+        return False
