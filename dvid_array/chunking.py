@@ -63,10 +63,9 @@ def chunks(wish: Any, grid: BlockedAxes) -> tuple[Lengths, ...]:
 
 def _by_axis(wish: Any, grid: BlockedAxes) -> list[Any]:
     if isinstance(wish, Mapping):
-        named = {
-            AXES.index(key) if isinstance(key, str) else key: value for key, value in wish.items()
-        }
-        return [named.get(axis, "auto") for axis in range(4)]
+        if unknown := set(wish) - {*AXES, *range(4)}:
+            raise ValueError(f"chunks of {unknown}: the axes are c, x, y, z, or 0 to 3")
+        return [wish.get(name, wish.get(axis, "auto")) for axis, name in enumerate(AXES)]
     if isinstance(wish, Sequence) and not isinstance(wish, str):
         if len(wish) != 4:
             raise ValueError(f"chunks={wish!r}: one for each of the axes c, x, y, z")
@@ -122,9 +121,9 @@ def _cut(axis: int, size: int, grid: BlockedAxes) -> Lengths:
 
 def _explicit(lengths: Sequence[int], axis: int, grid: BlockedAxes) -> Lengths:
     made = tuple(integer(length) for length in lengths)
-    if sum(made) != grid.shape[axis]:
+    if sum(made) != grid.shape[axis] or min(made, default=0) < 0:
         raise ValueError(
-            f"chunks {made} of axis {AXES[axis]} add up to {sum(made)}, not {grid.shape[axis]}"
+            f"chunks {made} of axis {AXES[axis]} do not make up its {grid.shape[axis]} voxels"
         )
     return made
 
