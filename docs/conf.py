@@ -30,6 +30,7 @@ nb_execution_show_tb = True
 nb_execution_timeout = 240
 nb_merge_streams = True
 
+autodoc_default_options = {"exclude-members": "__init__, __new__"}
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
@@ -42,3 +43,14 @@ html_theme = "pydata_sphinx_theme"
 html_title = "dvid_array"
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
 html_sidebars = {"**": ["sidebar-nav-bs"]}
+
+
+def _whole_sentences(app, what, name, obj, options, lines):
+    """Napoleon takes what stands before a colon in a property's first line for its type."""
+    if what in ("attribute", "property"):
+        lines.insert(0, "")
+
+
+def setup(app):
+    """Ours runs before napoleon, which has the usual priority of 500."""
+    app.connect("autodoc-process-docstring", _whole_sentences, priority=400)
