@@ -90,7 +90,8 @@ class NeedsBody:
     then: Callable[[Body], Reply]
     """What goes on, in a worker thread."""
     keep: int | None = None
-    """Bytes that can be of use: more are counted but not kept; None keeps them all."""
+    """Bytes that can be of use: more are counted but not kept. None is for documents, which are
+    kept whole and refused where they are far too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +114,23 @@ class Body:
         if not self.data.strip():
             raise ValueError("unexpected end of JSON input")
         try:
-            return json.loads(bytes(self.data))
+            document = json.loads(bytes(self.data), parse_constant=_no_constant)
+            if b"\\ud" in self.data.lower():
+                # Half a pair of surrogates is no text that could be stored.
+                json.dumps(document, ensure_ascii=False).encode()
+            return document
+        except UnicodeEncodeError as half:
+            raise ValueError("invalid surrogate in a string") from half
         except RecursionError as deep:
             raise ValueError("exceeded max depth") from deep
         except UnicodeDecodeError as bad:
             raise ValueError("invalid character 'ÿ' looking for beginning of value") from bad
         except json.JSONDecodeError as bad:
             raise ValueError(_go_fault(bad)) from bad
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"invalid character '{name[0]}' looking for beginning of value")
 
 
 def _go_fault(fault: json.JSONDecodeError) -> str:

@@ -1,5 +1,4 @@
-"""One catch-all ASGI handler: path -> checks in DVID's order -> a table of answers. Must not know
-what the answers do.
+"""One catch-all ASGI handler: request -> call -> answer -> bytes. Must not know what answers say.
 
 Starlette's routes are not used, since they answer wrong methods and unknown paths in words of their
 own. Handlers run in worker threads, bodies are read and answers sent here.
@@ -10,10 +9,9 @@ from __future__ import annotations
 import logging
 import posixpath
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
 from urllib.parse import parse_qsl, quote
 
 import anyio
@@ -21,23 +19,19 @@ from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
-from dvid_array.devserver import catalog, images, instances, labels, repos, versions
 from dvid_array.devserver.answers import (
     FAULT,
-    Answer,
     Body,
     Call,
-    InstanceCall,
     NeedsBody,
     Piece,
     Refusal,
     Reply,
-    VersionCall,
     not_found,
     panicked,
-    refusal,
 )
 from dvid_array.devserver.journal import Journal, Request, redacted
+from dvid_array.devserver.routes import answer
 from dvid_array.devserver.service import Service
 from dvid_array.devserver.store import StoreFullError
 from dvid_array.devserver.wire import HEADER_BYTES, told
@@ -45,112 +39,12 @@ from dvid_array.protocol import paths
 
 log = logging.getLogger(__name__)
 
+DOCUMENT_BYTES = 16 << 20
+"""Longest body that is a document."""
 READ_SECONDS = 600.0
 """How long a client may pause within a body, as in DVID."""
 SMALL_BYTES = 2048
 """Go sends bodies up to its buffer with their length, longer ones in chunks."""
-
-OfServer = Callable[[Call], Answer]
-OfVersion = Callable[[VersionCall], Answer]
-OfInstance = Callable[[InstanceCall], Answer]
-
-SERVER: dict[tuple[str, str], dict[str, OfServer]] = {
-    ("", "heartbeat"): {"GET": repos.heartbeat},
-    ("", "load"): {"GET": repos.load},
-    ("server", "info"): {"GET": repos.server_info},
-    ("server", "note"): {"GET": repos.server_note},
-    ("server", "types"): {"GET": repos.types_in_use},
-    ("server", "compiled-types"): {"GET": repos.compiled_types},
-    ("repos", ""): {"POST": repos.new_repo},
-    ("repos", "info"): {"GET": repos.repos_info},
-}
-VERSION: dict[tuple[str, str, int], dict[str, OfVersion]] = {
-    ("repo", "", 0): {"HEAD": repos.repo_head},
-    ("repo", "info", 0): {"GET": repos.repo_info, "POST": repos.describe_repo},
-    ("repo", "instance", 0): {"POST": repos.new_instance},
-    ("repo", "branch-versions", 1): {"GET": repos.branch_versions},
-    ("repo", "log", 0): {"GET": repos.repo_log, "POST": repos.log_repo},
-    ("node", "note", 0): {"GET": versions.note, "POST": versions.set_note},
-    ("node", "log", 0): {"GET": versions.version_log, "POST": versions.log_version},
-    ("node", "status", 0): {"GET": versions.status},
-    ("node", "commit", 0): {"GET": versions.status, "POST": versions.commit},
-    ("node", "newversion", 0): {"POST": versions.new_version},
-    ("node", "branch", 0): {"POST": versions.new_branch},
-    ("node", "tag", 0): {"POST": versions.new_tag},
-}
-"""Scope, action and number of further path parts -> method -> answer."""
-INSTANCE: dict[str, OfInstance] = {"image": images.answer, "labels": labels.answer}
-"""Family of types -> answer; the family has a table of its own."""
-
-ON_LOCKED = ("branch", "newversion", "tag")
-"""What may be posted to a committed version."""
-SILENT = (("", "heartbeat"), ("", "load"))
-"""Places where DVID does not answer OPTIONS by itself."""
-
-
-# --- routing -------------------------------------------------------------------------------------
-
-
-def answer(call: Call) -> Answer:
-    """The answer to a call; runs in a worker thread."""
-    if call.address.scope in ("repo", "node", "instance"):
-        return _of_version(call)
-    found = SERVER.get((call.address.scope, call.address.action), {})
-    automatic = (call.address.scope, call.address.action) not in SILENT
-    answered: Answer = _of_table(found, call.method, automatic=automatic)(call)
-    return answered
-
-
-def _of_table(found: dict[str, Any], method: str, *, automatic: bool = True) -> Callable[..., Any]:
-    if method == "OPTIONS" and found and automatic:
-        allowed = [*found, *(["HEAD"] if "GET" in found else []), "OPTIONS"]
-        order = sorted(allowed, key=("GET", "HEAD", "POST", "OPTIONS").index)
-        headers = {"allow": ", ".join(order), "x-content-type-options": "nosniff"}
-        return lambda call: Reply(b"", FAULT, headers=headers)
-    handler = found.get(method) or (found.get("GET") if method == "HEAD" else None)
-    if handler is None:
-        raise not_found()
-    made: Callable[..., Any] = handler
-    return made
-
-
-def _of_version(call: Call) -> Answer:
-    address = call.address
-    with call.service.store.reading() as db:
-        version = catalog.resolve(db, address.uuid)
-        if address.scope == "instance":
-            instance = instances.instance(db, version.repo, address.name)
-            versioned = instance.facts["versioned"]
-            at = version.id if versioned else catalog.root_of(db, version.repo).id
-    common = (call.service, call.method, call.path, address, call.query, call.admin, call.closing)
-    if address.scope == "instance":
-        return _of_instance(InstanceCall(*common, version, instance, at))
-    if address.scope == "node" and address.action not in ON_LOCKED:
-        _check_lock(call, version)
-    found = VERSION.get((address.scope, address.action, len(address.args)), {})
-    answered: Answer = _of_table(found, call.method)(VersionCall(*common, version))
-    return answered
-
-
-def _check_lock(call: Call, version: catalog.Version) -> None:
-    if version.locked and not call.admin and not call.reads:
-        method = call.method.lower()
-        raise refusal("locked node", method=method, uuid=version.uuid)
-
-
-def _of_instance(call: InstanceCall) -> Answer:
-    mutates = call.method in ("POST", "PUT", "DELETE")
-    if call.instance.facts["versioned"] and call.version.locked and mutates and not call.admin:
-        raise refusal(
-            "locked data",
-            method=call.method,
-            endpoint=call.address.action,
-            uuid=call.version.uuid,
-        )
-    return INSTANCE[call.instance.kind.family](call)
-
-
-# --- one request ---------------------------------------------------------------------------------
 
 
 class App:
@@ -234,6 +128,7 @@ class _Exchange:
         self._send = send
         self._bytes_in = 0
         self._bytes_out = 0
+        self._gone = False
 
     async def run(self) -> None:
         """Answer it."""
@@ -241,7 +136,7 @@ class _Exchange:
         try:
             reply = await self._reply(closing)
             await self._answer(reply)
-        except (ClientDisconnect, OSError):  # TimeoutError is one of them
+        except (ClientDisconnect, OSError):
             # The client is gone: nobody is left to be told.
             self._note(499)
         finally:
@@ -268,7 +163,7 @@ class _Exchange:
         except StoreFullError as full:
             words = f"The store is full, nothing of this was stored: {full}. Free disk space"
             return _refused(Refusal(500, words), path)
-        except (ClientDisconnect, OSError):
+        except ClientDisconnect:
             raise
         except Exception as fault:
             log.exception("%s %s failed", self._scope["method"], path)
@@ -276,12 +171,14 @@ class _Exchange:
 
     async def _body(self, keep: int | None, limit: int) -> Body:
         """Read the request's body; no more than `keep` bytes of it are held."""
+        limit = limit if keep is not None else min(limit, DOCUMENT_BYTES)
         announced = dict(self._scope["headers"]).get(b"content-length", b"0")
         self._check_size(int(announced) if announced.isdigit() else 0, limit)
         data = bytearray()
         more = True
         while more:
-            with anyio.fail_after(READ_SECONDS):
+            message: Message = {"type": "http.disconnect"}
+            with anyio.move_on_after(READ_SECONDS):
                 message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect()
@@ -304,14 +201,37 @@ class _Exchange:
         body = reply.body
         if isinstance(body, Iterator) and self._scope["method"] != "HEAD":
             await self._send(_head(reply.status, headers))
-            async for piece in iterate_in_threadpool(body):
-                self._bytes_out += len(piece)
-                await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+            await self._stream(body)
             body = b""
             self._note(reply.status)
         else:
             body = await self._whole(reply, headers)
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def _stream(self, parts: Iterator[Piece]) -> None:
+        """Send the pieces of a body, for as long as its client is there."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._end_with_client, group.cancel_scope)
+            try:
+                async for piece in iterate_in_threadpool(parts):
+                    self._bytes_out += len(piece)
+                    await self._send(
+                        {"type": "http.response.body", "body": piece, "more_body": True}
+                    )
+            finally:
+                with anyio.CancelScope(shield=True):
+                    # What the pieces come from may hold a connection of the store.
+                    await run_in_threadpool(getattr(parts, "close", bool))
+            group.cancel_scope.cancel()
+        if self._gone:
+            raise ClientDisconnect()
+
+    async def _end_with_client(self, scope: anyio.CancelScope) -> None:
+        # uvicorn drops what is sent to nobody, without a word.
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._gone = True
+        scope.cancel()
 
     async def _whole(self, reply: Reply, headers: list[tuple[bytes, bytes]]) -> Piece:
         """Begin an answer whose body goes out at once, or not at all."""

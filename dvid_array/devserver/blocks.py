@@ -42,8 +42,8 @@ _LISTED = (
     + """
 SELECT key, (
     SELECT id FROM blocks
-    WHERE instance = :instance AND scale = :scale AND z = value ->> 2 AND y = value ->> 1
-        AND x = value ->> 0 AND version IN chain
+    WHERE instance = :instance AND scale = :scale AND z = json_extract(value, '$[2]')
+        AND y = json_extract(value, '$[1]') AND x = json_extract(value, '$[0]') AND version IN chain
     ORDER BY version DESC LIMIT 1
 ) AS found FROM json_each(:blocks) WHERE found IS NOT NULL
 """

@@ -1,5 +1,4 @@
-"""What a new instance's configuration may say, and the info document that repeats it. Must not know
-voxels or HTTP.
+"""What a new instance's configuration may say. Must not know voxels or HTTP.
 
 DVID takes every value as a string, ignores keys it does not know and the case of those it does,
 and looks at them in a fixed order, which decides the sentence where several are wrong.
@@ -14,10 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from dvid_array.box import Triple
 from dvid_array.devserver.answers import Refusal, refusal
 from dvid_array.devserver.geometry import natural, point, whole
-from dvid_array.devserver.instances import Extents, Instance
 from dvid_array.facts import KINDS, LABEL_BLOCK_MULTIPLE, Kind
 
 SUPPORTED = {
@@ -27,26 +24,11 @@ SUPPORTED = {
 }
 """The types this server has."""
 RESERVED = ("log", "branch", "note", "commit", "newversion")
-_SOURCE = "github.com/janelia-flyem/dvid/datatype/"
-_TYPE_VERSIONS = {"uint8blk": "0.2", "rgba8blk": "0.2"}
-_CHANNELS = ("red", "green", "blue", "alpha")
-_COMPRESSIONS = {
-    "none": "No compression",
-    "lz4": "LZ4 compression",
-    "gzip": "gzip compression",
-    "jpeg": "jpeg compression",
-}
-_CHECKSUMS = {"none": "No checksum", "crc32": "CRC32 checksum"}
+_COMPRESSIONS = ("none", "lz4", "gzip", "jpeg")
+_CHECKSUMS = ("none", "crc32")
 _FLAGS = {"false": False, "0": False, "true": True, "1": True}
 
 Settings = Mapping[str, Any]
-
-
-def type_url(kind: Kind) -> str:
-    """The id of a type."""
-    if kind.family == "labels":
-        return _SOURCE + kind.name
-    return f"{_SOURCE}imageblk/{kind.name.removesuffix('blk')}.go"
 
 
 def lowered(document: Any) -> dict[str, Any]:
@@ -223,14 +205,27 @@ def _floats(said: str) -> list[float]:
     for part in said.split(","):
         try:
             values.append(shortest(float(part.strip())))
-        except ValueError:
+        except ValueError as bad:
             quoted = json.dumps(part.strip())
-            raise Refusal(400, f"strconv.ParseFloat: parsing {quoted}: invalid syntax") from None
+            what = "value out of range" if isinstance(bad, _EndlessError) else "invalid syntax"
+            raise Refusal(400, f"strconv.ParseFloat: parsing {quoted}: {what}") from bad
     return _three("VoxelSize", values)
 
 
+class _EndlessError(ValueError):
+    pass
+
+
 def shortest(value: float) -> float:
-    """The shortest number that is the same as a 32-bit float, which is how DVID keeps it."""
+    """The shortest number that is the same as a 32-bit float, which is how DVID keeps it.
+
+    Raises
+    ------
+    ValueError
+        For infinities and the like, which no document can hold.
+    """
+    if not abs(value) <= np.finfo(np.float32).max:
+        raise _EndlessError(f"{value} is no finite 32-bit number")
     return float(str(np.float32(value)))
 
 
@@ -263,110 +258,3 @@ def _labels(settings: Settings) -> dict[str, Any]:
         "highest_label": 0,
         "next_label": 0,
     }
-
-
-# --- documents -----------------------------------------------------------------------------------
-
-
-def _number(value: float) -> float:
-    return int(value) if float(value).is_integer() else value
-
-
-def _index(corner: Triple | None, block: Triple) -> list[int] | None:
-    return None if corner is None else [a // n for a, n in zip(corner, block, strict=True)]
-
-
-def _points(extents: Extents) -> dict[str, Any]:
-    return {
-        "MinPoint": extents.low and list(extents.low),
-        "MaxPoint": extents.high and list(extents.high),
-    }
-
-
-def _values(kind: Kind) -> list[dict[str, str]]:
-    dtype = kind.dtype.name
-    if kind.channels > 1:
-        return [{"DataType": dtype, "Label": label} for label in _CHANNELS]
-    return [{"DataType": dtype, "Label": kind.name if kind.family == "labels" else dtype}]
-
-
-def properties(which: Instance, extents: Extents) -> dict[str, Any]:
-    """The part of a document that describes the voxels."""
-    facts = which.facts
-    return {
-        "Values": _values(which.kind),
-        "Interpolable": which.kind.interpolable,
-        "BlockSize": facts["block"],
-        "VoxelSize": [_number(size) for size in facts["size"]],
-        "VoxelUnits": facts["units"],
-        **_points(extents),
-        "MinIndex": _index(extents.low, which.block),
-        "MaxIndex": _index(extents.high, which.block),
-        "Background": facts["background"],
-        "GridStore": facts["gridstore"],
-        "ScaleLevel": facts["scale_level"],
-    }
-
-
-def _base_document(which: Instance, root: str) -> dict[str, Any]:
-    facts, kind = which.facts, which.kind
-    return {
-        "TypeName": kind.name,
-        "TypeURL": type_url(kind),
-        "TypeVersion": _TYPE_VERSIONS.get(kind.name, "0.1"),
-        "DataUUID": which.data_uuid,
-        "Name": which.name,
-        "RepoUUID": root,
-        "Compression": f"{_COMPRESSIONS[facts['compression']]}, level {facts['level']}",
-        "Checksum": _CHECKSUMS[facts["checksum"]],
-        "Syncs": [],
-        "Versioned": facts["versioned"],
-        "KVStore": "sqlite",
-        "LogStore": "sqlite",
-        "Tags": facts["tags"],
-    }
-
-
-def info(
-    which: Instance, root: str, extents: Extents, highest: Mapping[str, int]
-) -> dict[str, Any]:
-    """The info document of an instance.
-
-    Parameters
-    ----------
-    which : Instance
-        The instance.
-    root : str
-        Id of its repo.
-    extents : Extents
-        What it reports at the version that was asked for.
-    highest : mapping
-        For labels, version number -> highest label written there.
-    """
-    extended = properties(which, extents)
-    if which.kind.family == "labels":
-        extended |= {
-            "MaxLabel": dict(highest),
-            "MaxRepoLabel": which.facts["highest_label"],
-            "NextLabel": which.facts["next_label"],
-            "IndexedLabels": which.facts["indexed"],
-            "MaxDownresLevel": which.facts["max_scale"],
-        }
-    base = _base_document(which, root)
-    return {"Base": base, "Extended": extended, "Extents": _points(extents)}
-
-
-def metadata(which: Instance, extents: Extents) -> dict[str, Any]:
-    """The metadata document of an instance."""
-    low, high = extents.low or (0, 0, 0), extents.high or (-1, -1, -1)
-    axes = [
-        {
-            "Label": label,
-            "Resolution": _number(which.facts["size"][axis]),
-            "Units": which.facts["units"][axis],
-            "Size": high[axis] - low[axis] + 1,
-            "Offset": low[axis],
-        }
-        for axis, label in enumerate("XYZ")
-    ]
-    return {"Axes": axes, "Properties": properties(which, extents)}

@@ -213,7 +213,10 @@ def _span(call: InstanceCall) -> Answer:
         return Reply(pieces(_filled(call, codec, blocks), PIECE_BYTES), BINARY)
     if call.instance.facts["gridstore"]:
         raise refusal("gridstore post", name=call.instance.name)
-    return NeedsBody(lambda body: _post_span(call, (x, y, z), span, body))
+    return NeedsBody(
+        lambda body: _post_span(call, (x, y, z), span, body),
+        keep=max(0, span) * codec.block_bytes,
+    )
 
 
 def _filled(call: InstanceCall, codec: Codec, blocks: Box) -> Iterator[Piece]:

@@ -8,7 +8,6 @@ several things are wrong at once. Any method but GET counts as POST at voxels, a
 from __future__ import annotations
 
 import random
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
@@ -34,16 +33,15 @@ from dvid_array.devserver.blocks import Volume
 from dvid_array.devserver.downres import Labels
 from dvid_array.devserver.encoding import Codec, gzipped
 from dvid_array.devserver.geometry import Subvolume
+from dvid_array.devserver.label_bodies import COMPRESSIONS, DECOMPRESSIONS
 from dvid_array.devserver.service import PIECE_BYTES
 from dvid_array.devserver.store import Db
 from dvid_array.facts import PARALLEL_VOXELS
-from dvid_array.protocol import frames, voxels
+from dvid_array.protocol import frames
 
 VOXEL_BYTES = 8
 SHUFFLED = 64
 """Frames whose order is mixed at a time: DVID sends them as they get ready."""
-BOMB_BYTES = 1 << 24
-"""Gzip data that holds more than this and twice what it should is not read to its end."""
 INDEXED = ("maxlabel", "nextlabel")
 """What only instances with indexed labels answer."""
 
@@ -132,24 +130,6 @@ def _check_single(
     raise panicked(call.path, "runtime error: invalid memory address or nil pointer dereference")
 
 
-def _lz4(parts: Iterator[Piece]) -> Iterator[Piece]:
-    yield voxels.encode_lz4(b"".join(parts), sized=False)
-
-
-def _gzip(parts: Iterator[Piece]) -> Iterator[Piece]:
-    stream = zlib.compressobj(wbits=31)
-    for part in parts:
-        yield stream.compress(part)
-    yield stream.flush()
-
-
-COMPRESSIONS: dict[str, Callable[[Iterator[Piece]], Iterator[Piece]]] = {
-    "": lambda parts: parts,
-    "lz4": _lz4,
-    "gzip": _gzip,
-}
-
-
 def _post(call: InstanceCall, subvolume: Subvolume) -> NeedsBody:
     compression = call.query.get("compression", "")
     if compression not in DECOMPRESSIONS:
@@ -170,62 +150,6 @@ def _post(call: InstanceCall, subvolume: Subvolume) -> NeedsBody:
 
     # Compressed data can be a little longer than what it holds.
     return NeedsBody(posted, keep=max(0, expected + expected // 128) + 65536)
-
-
-def _plain(body: Body, expected: int) -> tuple[int, bytes | bytearray]:
-    return body.size, body.data[:expected]
-
-
-def _unlz4(body: Body, expected: int) -> tuple[int, bytes]:
-    if not body.data:
-        raise Refusal(400, "received 0 LZ4 compressed bytes")
-    from lz4 import block
-
-    try:
-        data = bytes(block.decompress(body.data, uncompressed_size=expected))
-    except block.LZ4BlockError as bad:
-        raise Refusal(400, "Malformed compression stream") from bad
-    # DVID decodes into a zeroed buffer and does not look how much of it was filled.
-    return expected, data.ljust(expected, b"\0")
-
-
-def _ungzip(body: Body, expected: int) -> tuple[int, bytes]:
-    if not body.data:
-        raise Refusal(400, "EOF")
-    count, out = 0, bytearray()
-    for piece in _members(bytes(body.data)):
-        count += len(piece)
-        out += piece[: max(0, expected - len(out))]
-        if count > 2 * expected + BOMB_BYTES:
-            # However much more it grows to, it is too much.
-            break
-    return count, bytes(out)
-
-
-def _members(data: bytes) -> Iterator[bytes]:
-    """What gzip members hold, a bounded piece at a time."""
-    begun = False
-    while data:
-        stream = zlib.decompressobj(wbits=31)
-        while not stream.eof:
-            try:
-                piece = stream.decompress(data, PIECE_BYTES)
-            except zlib.error as bad:
-                raise Refusal(400, "unexpected EOF" if begun else "gzip: invalid header") from bad
-            if not piece and not stream.eof and not stream.unconsumed_tail:
-                raise Refusal(400, "unexpected EOF")
-            begun = True
-            yield piece
-            data = stream.unconsumed_tail
-        data = stream.unused_data
-
-
-DECOMPRESSIONS: dict[str, Callable[[Body, int], tuple[int, bytes | bytearray]]] = {
-    "": _plain,
-    "lz4": _unlz4,
-    "gzip": _ungzip,
-}
-"""Compression of a posted body -> how many bytes it holds, and those."""
 
 
 def _store(call: InstanceCall, subvolume: Subvolume, data: bytes | bytearray) -> Reply:
@@ -350,6 +274,12 @@ def _mappings(call: InstanceCall) -> Reply:
     return Reply()
 
 
+def _info(call: InstanceCall) -> Reply:
+    if call.method == "POST":
+        raise Refusal(400, "This development server does not change an instance's configuration")
+    return properties.info(call)
+
+
 def _max_label(call: InstanceCall) -> Reply:
     if call.method != "GET":
         raise volumes.unknown_endpoint(call)
@@ -369,7 +299,7 @@ def _next_label(call: InstanceCall) -> Reply:
 
 
 ENDPOINTS: dict[str, Callable[[InstanceCall], Answer]] = {
-    "info": properties.info,
+    "info": _info,
     "metadata": properties.metadata,
     "extents": properties.extents,
     "resolution": properties.resolution,

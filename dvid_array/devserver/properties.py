@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from dvid_array.box import Triple, triple
-from dvid_array.devserver import catalog, configuration, instances
+from dvid_array.devserver import catalog, configuration, descriptions, instances
 from dvid_array.devserver.answers import (
     Answer,
     Body,
@@ -29,7 +29,7 @@ def info(call: InstanceCall) -> Reply:
         root = catalog.repo(db, call.version.repo).root
         extents = instances.extents(db, call.instance, call.at)
         highest = instances.highest_labels(db, call.instance.id)
-    return json_reply(configuration.info(call.instance, root, extents, highest))
+    return json_reply(descriptions.info(call.instance, root, extents, highest))
 
 
 def image_info(call: InstanceCall) -> Reply:
@@ -43,7 +43,7 @@ def metadata(call: InstanceCall) -> Reply:
     """The metadata document."""
     with call.service.store.reading() as db:
         extents = instances.extents(db, call.instance, call.at)
-    document = configuration.metadata(call.instance, extents)
+    document = descriptions.metadata(call.instance, extents)
     body = json.dumps(document, separators=(",", ":"), ensure_ascii=False) + "\n"
     return Reply(body.encode(), METADATA)
 
@@ -128,9 +128,12 @@ def resolution(call: InstanceCall) -> Answer:
         if len(size) != 3:
             # DVID takes any number of axes and panics later, when it uses them.
             raise Refusal(400, f"Resolution must have 3 (not {len(size)}) numbers")
+        try:
+            shortest = [configuration.shortest(value) for value in size]
+        except ValueError as bad:
+            raise _unfit(max(size, key=abs), "Go value of type float32") from bad
         with call.service.store.writing() as db:
             fresh = instances.instance(db, call.instance.repo, call.instance.name)
-            shortest = [configuration.shortest(value) for value in size]
             instances.set_facts(db, fresh, size=shortest)
         return Reply()
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from dvid_array import __version__
-from dvid_array.devserver import catalog, configuration, instances
+from dvid_array.devserver import catalog, configuration, descriptions, instances
 from dvid_array.devserver.answers import (
     TEXT,
     Answer,
@@ -79,14 +79,14 @@ def server_note(call: Call) -> Reply:
 def compiled_types(call: Call) -> Reply:
     """GET server/compiled-types: the types this server has."""
     kinds = configuration.SUPPORTED
-    return json_reply({name: configuration.type_url(kinds[name]) for name in sorted(kinds)})
+    return json_reply({name: descriptions.type_url(kinds[name]) for name in sorted(kinds)})
 
 
 def types_in_use(call: Call) -> Reply:
     """GET server/types: the types that some instance has."""
     with call.service.store.reading() as db:
         kinds = {which.kind.name: which.kind for which in instances.instances(db)}
-    return json_reply({name: configuration.type_url(kinds[name]) for name in sorted(kinds)})
+    return json_reply({name: descriptions.type_url(kinds[name]) for name in sorted(kinds)})
 
 
 # --- repos ---------------------------------------------------------------------------------------
@@ -237,4 +237,4 @@ def _node(version: Version, versions: list[Version]) -> dict[str, Any]:
 def instance_document(db: Db, which: Instance, root: str, version_id: int) -> dict[str, Any]:
     """The info document of an instance at a version."""
     extents = instances.extents(db, which, version_id)
-    return configuration.info(which, root, extents, instances.highest_labels(db, which.id))
+    return descriptions.info(which, root, extents, instances.highest_labels(db, which.id))

@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -51,8 +51,6 @@ class DevServer:
         What grants admin rights (creating repos); random unless given.
     max_body : int, optional
         Longest request body in bytes.
-    gridstores : sequence of str, optional
-        Names of read-only stores that instances may proxy (`GridStore` of their configuration).
 
     Raises
     ------
@@ -74,14 +72,13 @@ class DevServer:
         port: int = 0,
         admin_token: str | None = None,
         max_body: int = MAX_BODY_BYTES,
-        gridstores: Sequence[str] = (),
     ) -> None:
         self._path = path
         self._host = host
         self._port = port
         self.admin_token = admin_token or secrets.token_urlsafe(18)
         self._max_body = max_body
-        self._gridstores = set(gridstores)
+        self._gridstores: set[str] = set()
         self._lock = threading.RLock()
         self._store: Store | None = None
         self._app: App | None = None
@@ -125,15 +122,15 @@ class DevServer:
         """Start, unless it runs."""
         with self._lock:
             if self._thread is None:
-                self._open()
-                server = self._server
-                if server is None:  # pragma: no cover - _open sets it
-                    raise RuntimeError("no server")
+                server, listening = self._open()
                 self._thread = threading.Thread(
-                    target=server.run_on, args=(self._socket,), name="dvid devserver", daemon=True
+                    target=server.run_on, args=(listening,), name="dvid devserver", daemon=True
                 )
                 self._thread.start()
                 server.ready.wait()
+                if not server.started:
+                    self.stop()
+                    raise OSError("the development server could not start; see the log of uvicorn")
         return self
 
     def stop(self) -> None:
@@ -147,13 +144,17 @@ class DevServer:
     def run(self) -> None:
         """Run in this thread until SIGINT or SIGTERM."""
         with self._lock:
-            self._open()
+            server, listening = self._open()
         try:
-            if self._server and self._socket:
-                with self._server.signals():
-                    self._server.run_on(self._socket)
+            with server.signals():
+                server.run_on(listening)
         finally:
             self._close()
+
+    def add_gridstore(self, name: str) -> None:
+        """Let new instances proxy a read-only store of that name (`GridStore` of their
+        configuration); `fill_gridstore` fills it."""
+        self._gridstores.add(name)
 
     def fill_gridstore(
         self, name: str, uuid: str, instance: str, voxels: Array, *, jpeg: bool = True
@@ -173,29 +174,30 @@ class DevServer:
         jpeg : bool, optional
             Whether blocks are kept as JPEG, as such stores do, or as plain bytes.
         """
-        self._gridstores.add(name)
+        self.add_gridstore(name)
         if self._store is None:
             raise DvidConnectionError("the development server is not running: call start() first")
         gridstore.fill(self._store, name, uuid, instance, np.asarray(voxels), jpeg=jpeg)
 
-    def _open(self) -> None:
+    def _open(self) -> tuple[_Uvicorn, socket.socket]:
         self._warn()
-        self._store = Store(self._path)
+        self._store = store = Store(self._path)
         try:
-            self._socket = _listen(self._host, self._port)
+            self._socket = listening = _listen(self._host, self._port)
         except BaseException:
             self._close()
             raise
-        port = self._socket.getsockname()[1]
         service = Service(
-            self._store,
+            store,
             self.admin_token,
-            authority=f"{self._host}:{port}",
+            authority=f"{self._host}:{listening.getsockname()[1]}",
             max_body=self._max_body,
             gridstores=self._gridstores,
         )
-        self._app = App(service, LOOPBACK if _is_loopback(self._host) else None)
+        hosts = LOOPBACK | {self._host} if _is_loopback(self._host) else None
+        self._app = App(service, hosts)
         self._server = _Uvicorn(self._app)
+        return self._server, listening
 
     def _warn(self) -> None:
         if not _is_loopback(self._host):

@@ -98,6 +98,9 @@ def new_tag(call: VersionCall) -> Answer:
     def made(body: Body) -> Reply:
         wanted = loaded(body) if body.data else {}
         tag = str(wanted.get("tag") or "")
+        if not tag:
+            # DVID makes a version without an id of it, which every prefix matches.
+            raise Refusal(400, "A tag must have a name")
         with call.service.store.writing() as db:
             text = str(wanted.get("note") or "")
             catalog.new_version(db, call.version, branch=f"tag-{tag}", note=text, uuid=tag)

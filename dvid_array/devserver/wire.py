@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 
-import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from dvid_array.facts import MAX_URL_BYTES
@@ -38,8 +37,8 @@ class Protocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer a request that is not one."""
-        fault = sys.exception()
-        hint = fault.error_status_hint if isinstance(fault, h11.RemoteProtocolError) else 400
+        # uvicorn calls this while it handles the parser's fault, which knows the status.
+        hint = getattr(sys.exception(), "error_status_hint", 400)
         status = hint if hint in REASONS else 400
         text = told(status)
         answer = (

@@ -1,12 +1,37 @@
-"""Where the development server answers otherwise than a real DVID on purpose, and why.
-
-Each entry is a pattern over `<scenario>: <METHOD> <path>?<query>` of recorded exchanges. A pattern
-that no differing exchange matches any more is an error: the list stays true.
-"""
+"""Where the development server answers otherwise than a real DVID on purpose, and why."""
 
 DIFFERENCES: dict[str, str] = {
     r"versions: GET /api/node/\{root\}/note": (
         "DVID answers 400 to a note without the field `note`, and empties the note all the same; "
         "here a refused request changes nothing."
     ),
+    r"server: GET /api/server/compiled-types": (
+        "The development server has the six image types and labelmap only."
+    ),
+    r"label_faults: POST /api/node/\{root\}/seg/info": (
+        "An instance's configuration cannot be changed here: raising MaxDownresLevel so makes a "
+        "real DVID panic later."
+    ),
 }
+"""Pattern over `<scenario>: <METHOD> <path>?<query>` of recorded exchanges -> reason. A pattern
+that no differing exchange matches any more fails the replay: the list stays true."""
+
+UNRECORDED: tuple[str, ...] = (
+    "BlockSize, VoxelSize, MinPoint and MaxPoint must have three numbers, blocks must be positive, "
+    "and `resolution` takes three: DVID takes any number and panics later, when it uses them.",
+    "POST `blocks` takes whole blocks of any image type; DVID counts one byte a voxel, and stores "
+    "cut blocks of wider types.",
+    "`newversion` and `branch` refuse an id that exists; DVID lets two versions share it.",
+    "A tag must have a name; DVID makes a version without an id.",
+    "Compression `snappy` is refused, and `jpeg` where Pillow is missing.",
+    "2D pictures of 64-bit voxels are PNG only.",
+    "Request bodies are limited (413), documents to 16 MiB; DVID reads whatever comes.",
+    "Hosts other than loopback names are refused (400) while the server listens on loopback.",
+    "A store that is full answers 500 and stores nothing of the post; DVID may store some blocks.",
+    "Labels are kept as plain voxels: `compression=blocks`, POST `blocks`, merges and everything "
+    "about indices is not there yet.",
+    "`help`, `storage`, `server/config`, `server/token`, `user-latencies`, `sync`, `tags`, `arb`, "
+    "POST `maxlabel` and `nextlabel`, DAG merges, the blob store and authentication are left out.",
+    "Gzip data that holds far more than the box is counted only so far in the refusal.",
+)
+"""Differences that no recorded exchange shows."""

@@ -254,6 +254,8 @@ def normal(document: Json) -> Json:
         return [normal(item) for item in document]
     if not isinstance(document, dict):
         return document
+    if "DVID Version" in document:
+        return {key: type(value).__name__ for key, value in document.items()}
     if "Nodes" in document:
         document = document | {"Nodes": _named_versions(document["Nodes"])}
     if "MaxLabel" in document:

@@ -105,6 +105,8 @@ def server() -> Iterator[Request | None]:
     yield get("heartbeat")
     yield get("load")
     yield get("server/note")
+    yield get("server/info")
+    yield get("server/compiled-types")
     yield post("repos", {"alias": "x"})
     yield post("repos", {"alias": "x"}, "admintoken=wrong")
     yield post("repos", "garbage", "admintoken={admin}")
@@ -654,6 +656,7 @@ def label_faults() -> Iterator[Request | None]:
     yield post(f"{where}/isotropic/0_1_2/16_16_16/0_0_0", data)
     yield post(f"{where}/raw/xy/16_16/0_0_0", data)
     yield post(f"{where}/specificblocks", "x")
+    yield post(f"{where}/info", {"Checksum": "none"})
     yield info("seg")
     # LZ4 of less than the box: the rest counts as zeros.
     yield post(box, labels((16, 16, 4), packed="lz4"), LZ4)

@@ -128,10 +128,18 @@ def test_the_throttle(dev: DevServer, asker: Asker) -> None:
 
 
 def test_clients_that_leave(dev: DevServer, asker: Asker) -> None:
+    """What nobody reads any more is not made to its end."""
     where = asker.instance(asker.repo())
     for _ in range(5):
-        with unread(asker, f"/api/{where}/raw/0_1_2/512_512_512/0_0_0"):
+        with unread(asker, f"/api/{where}/raw/0_1_2/1024_1024_2048/0_0_0"):
             pass
+    for _ in range(100):
+        left = [request for request in dev.requests if request.status == 499]
+        if len(left) == 5:
+            break
+        time.sleep(0.05)
+    assert len(left) == 5
+    assert max(request.bytes_out for request in left) < 1 << 30
     assert asker.get("heartbeat").status == 200
 
 
