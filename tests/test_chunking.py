@@ -94,18 +94,10 @@ def test_wrong_wishes(wish: Any, error: type[Exception], words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lengths", "times"),
-    [
-        ((64,) * 15 + (40,), 1.0),
-        ((1000,), 1.0),
-        ((20,) * 50, 65 / 16),
-        ((96,) * 10 + (40,), 21 / 16),
-    ],
+    ("lengths", "touched"),
+    [((64,) * 15 + (40,), 16), ((1000,), 16), ((96,) * 10 + (40,), 21), ((20,) * 50, 62)],
 )
-def test_over_read(lengths: tuple[int, ...], times: float) -> None:
+def test_over_read(lengths: tuple[int, ...], touched: int) -> None:
     """Blocks that several chunks touch are read by each."""
     cut = ((1,), lengths, (1000,), (100,))
-    edges = [0, *accumulate(lengths)]
-    touched = sum(-(-b // 64) - a // 64 for a, b in zip(edges, edges[1:], strict=False))
     assert chunking.over_read(cut, GRAY) == pytest.approx(touched / 16)
-    assert chunking.over_read(cut, GRAY) == pytest.approx(times, rel=0.05)
