@@ -78,8 +78,7 @@ class Cuttable:
             self.connect()  # type: ignore[attr-defined]
         if crew := flights.current():
             crew.watch(self.cut)
-        if self.sock is not None:
-            self.sock.settimeout(self.patience)
+        self.timeout = self.patience
         super().request(*args, **kwargs)  # type: ignore[misc]
 
     def cut(self) -> None:

@@ -1,4 +1,4 @@
-"""Sending: pooled connections, retries until a deadline, bodies into buffers, redaction.
+"""Sending: pooled connections, retries until a deadline, bodies into buffers.
 
 Owns HTTP exchanges; with `connections`, the only importer of requests and urllib3. Must not know
 any DVID path.
@@ -14,7 +14,6 @@ import getpass
 import logging
 import os
 import random
-import re
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +27,7 @@ import urllib3
 
 from dvid_array import errors
 from dvid_array.client import connections, flights
+from dvid_array.client.redaction import redacted
 from dvid_array.client.registry import Credentials, Origin, state
 from dvid_array.protocol import sentences
 from dvid_array.settings import Settings
@@ -47,26 +47,6 @@ LANDED = (errors.DvidProtocolError, errors.DvidServerError)
 """After these answers nobody knows whether the server has done what was asked."""
 UNREACHED = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 """After these no connection came about, so that nothing can have been sent."""
-
-_SECRET = re.compile(r"(admintoken=)[^&\s'\"]+|(Bearer\s+)[^\s'\"]+", re.IGNORECASE)
-
-
-def redacted(text: str) -> str:
-    """The text with every credential in it replaced."""
-    return _SECRET.sub(lambda found: f"{found[1] or found[2]}[redacted]", text)
-
-
-class _Redaction(logging.Filter):
-    """Takes admin tokens out of urllib3's DEBUG lines, which print whole URLs."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if _SECRET.search(record.getMessage()):
-            record.msg, record.args = redacted(record.getMessage()), ()
-        return True
-
-
-for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
-    logging.getLogger(_name).addFilter(_Redaction())
 
 
 @dataclass(frozen=True, slots=True)
