@@ -80,7 +80,7 @@ class App:
         self._check_host(scope)
         _check_path(path, scope)
         address = paths.parse(quote(path, safe="/"))
-        if address is None or (address.scope == "" and (address.action,) == ("",)):
+        if address is None:
             raise not_found()
         pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         query = dict(reversed(pairs))
@@ -218,6 +218,8 @@ class _Exchange:
                     await self._send(
                         {"type": "http.response.body", "body": piece, "more_body": True}
                     )
+            except OSError:
+                self._gone = True
             finally:
                 with anyio.CancelScope(shield=True):
                     # What the pieces come from may hold a connection of the store.

@@ -2,7 +2,7 @@
 bytes hold, nor who asks.
 
 A block belongs to the version it was written in. Reading at a version finds the nearest ancestor's:
-numbers of versions grow from parent to child, so the nearest one is the highest of the chain.
+numbers of versions grow from parent to child, so the nearest one is the highest of the line.
 """
 
 from __future__ import annotations
@@ -12,38 +12,32 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dvid_array.box import Box, Triple
-from dvid_array.devserver.store import Db
+from dvid_array.devserver.store import LINE, Db
 
-_CHAIN = """
-WITH RECURSIVE chain (id) AS (
-    SELECT :version UNION ALL
-    SELECT parent FROM versions JOIN chain USING (id) WHERE parent IS NOT NULL
-)
-"""
 _OF_LAYER = (
-    _CHAIN
+    LINE
     + """
 SELECT x, y, max(version), data FROM blocks
 WHERE instance = :instance AND scale = :scale AND z = :z AND y >= :y0 AND y < :y1
-    AND x >= :x0 AND x < :x1 AND version IN chain
+    AND x >= :x0 AND x < :x1 AND version IN line
 GROUP BY z, y, x ORDER BY z, y, x
 """
 )
 _OF_BLOCK = (
-    _CHAIN
+    LINE
     + """
 SELECT max(version), data FROM blocks
 WHERE instance = :instance AND scale = :scale AND z = :z AND y = :y AND x = :x
-    AND version IN chain
+    AND version IN line
 """
 )
 _LISTED = (
-    _CHAIN
+    LINE
     + """
 SELECT key, (
     SELECT id FROM blocks
     WHERE instance = :instance AND scale = :scale AND z = json_extract(value, '$[2]')
-        AND y = json_extract(value, '$[1]') AND x = json_extract(value, '$[0]') AND version IN chain
+        AND y = json_extract(value, '$[1]') AND x = json_extract(value, '$[0]') AND version IN line
     ORDER BY version DESC LIMIT 1
 ) AS found FROM json_each(:blocks) WHERE found IS NOT NULL
 """

@@ -77,7 +77,7 @@ def new_repo(db: Db, alias: str, description: str, root: str | None = None) -> s
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         row,
     )
-    _add_version(db, uuid, int(made.lastrowid or 0), None, "", "")
+    _add_version(db, uuid, int(made.lastrowid or 0), None)
     return uuid
 
 
@@ -127,7 +127,7 @@ def _uuid_taken(db: Db, uuid: str) -> bool:
 
 
 def _add_version(
-    db: Db, uuid: str, repo_id: int, parent: int | None, branch: str, note: str
+    db: Db, uuid: str, repo_id: int, parent: int | None, *, branch: str = "", note: str = ""
 ) -> None:
     when = now()
     db.execute(
@@ -243,7 +243,7 @@ def new_version(db: Db, parent: Version, *, branch: str, note: str, uuid: str | 
     made = uuid or uuid4().hex
     if _uuid_taken(db, made):
         raise refusal("uuid exists")
-    _add_version(db, made, parent.repo, parent.id, branch, note)
+    _add_version(db, made, parent.repo, parent.id, branch=branch, note=note)
     touch(db, parent)
     return made
 

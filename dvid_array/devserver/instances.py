@@ -15,7 +15,7 @@ from uuid import uuid4
 from dvid_array.box import Triple, triple
 from dvid_array.devserver.answers import refusal
 from dvid_array.devserver.catalog import repo
-from dvid_array.devserver.store import Db
+from dvid_array.devserver.store import LINE, Db
 from dvid_array.facts import KINDS, Kind
 
 
@@ -119,15 +119,7 @@ def highest_labels(db: Db, instance_id: int) -> dict[str, int]:
     return {str(version): int(highest) for version, highest in rows}
 
 
-_LINE = """
-WITH RECURSIVE chain (id) AS (
-    SELECT :version UNION ALL
-    SELECT parent FROM versions JOIN chain USING (id) WHERE parent IS NOT NULL
-)
-"""
-_LABELS_OF_LINE = (
-    _LINE + "SELECT highest FROM labels WHERE instance = :instance AND version IN chain"
-)
+_LABELS_OF_LINE = LINE + "SELECT highest FROM labels WHERE instance = :instance AND version IN line"
 
 
 def highest_label(db: Db, instance_id: int, version_id: int) -> int | None:
@@ -160,9 +152,9 @@ def _triple(text: str | None) -> Triple | None:
 
 
 _NEAREST_EXTENTS = (
-    _LINE
+    LINE
     + """
-SELECT low, high FROM extents WHERE instance = :instance AND version IN chain
+SELECT low, high FROM extents WHERE instance = :instance AND version IN line
 ORDER BY version DESC LIMIT 1
 """
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from itertools import islice
 
 import numpy as np
@@ -111,11 +112,17 @@ def _read(call: InstanceCall, subvolume: Subvolume, scale: int) -> Reply:
         parts = volumes.zeros(subvolume.voxels * VOXEL_BYTES)
     else:
         parts = boxes.raw(call.service.store, volume, codec, subvolume.box)
+    made = compress(parts)
     if wanted == "lz4" and subvolume.voxels > PARALLEL_VOXELS:
-        # LZ4 is made of the whole box at once: one such answer at a time bounds the memory.
-        call.service.large.acquire()
-        call.closing.callback(call.service.large.release)
-    return Reply(pieces(compress(parts), PIECE_BYTES), BINARY)
+        made = _one_at_a_time(call.service.large, made)
+    return Reply(pieces(made, PIECE_BYTES), BINARY)
+
+
+def _one_at_a_time(turn: AbstractContextManager[object], parts: Iterator[Piece]) -> Iterator[Piece]:
+    """LZ4 is made of a whole box at once: one by one, the boxes do not add up."""
+    with turn:
+        made = list(parts)
+    yield from made
 
 
 def _check_single(

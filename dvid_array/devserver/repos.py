@@ -68,7 +68,8 @@ def server_info(call: Call) -> Reply:
         "Storage backend": "sqlite",
         "TOML location": "",
     }
-    return json_reply(document)
+    mode = {"Mode": "read only"} if call.service.read_only else {}
+    return json_reply(document | mode)
 
 
 def server_note(call: Call) -> Reply:
@@ -100,7 +101,7 @@ def repos_info(call: Call) -> Reply:
 
 def new_repo(call: Call) -> Answer:
     """POST repos: needs admin rights."""
-    if not call.admin:
+    if not call.admin or call.service.read_only:
         raise refusal("admin needed")
 
     def made(body: Body) -> Reply:

@@ -81,6 +81,8 @@ def _of_table(found: dict[str, Any], method: str, *, automatic: bool = True) -> 
 
 def _of_version(call: Call) -> Answer:
     address = call.address
+    if call.service.read_only and not call.admin and not call.reads:
+        raise refusal("read only")
     with call.service.store.reading() as db:
         version = catalog.resolve(db, address.uuid)
         if address.scope == "instance":

@@ -61,14 +61,16 @@ class Service:
     """What grants admin rights."""
     authority: str = ""
     """Host and port, as DVID shows them."""
+    read_only: bool = False
+    """Whether only GET and HEAD are answered, but for who has admin rights."""
     max_body: int = MAX_BODY_BYTES
     """Longest request body."""
     gridstores: set[str] = field(default_factory=set)
     """Names of the read-only stores that new instances may proxy."""
     throttle: Throttle = field(default_factory=Throttle)
     """Shared by all throttled operations."""
-    large: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(1))
-    """Held while a decompressed answer of more than 256^3 voxels is made in one piece."""
+    large: threading.Lock = field(default_factory=threading.Lock)
+    """Held while an answer of more than 256^3 voxels is made in one piece."""
     label_lock: threading.Lock = field(default_factory=threading.Lock)
     """Posts of labels run one after another, as in DVID."""
     started: float = field(default_factory=time.time)

@@ -58,6 +58,14 @@ CREATE TABLE blocks (
 );
 """
 
+LINE = """
+WITH RECURSIVE line (id) AS (
+    SELECT :version UNION ALL
+    SELECT parent FROM versions JOIN line USING (id) WHERE parent IS NOT NULL
+)
+"""
+"""Begins a query that needs a version and its ancestors."""
+
 Db = sqlite3.Connection
 
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 import pytest
@@ -73,6 +74,27 @@ def test_bodies_are_limited() -> None:
         assert (
             asker.ask("POST", f"/api/{where}/raw/0_1_2/16_16_16/0_0_0", bytes(4096)).status == 200
         )
+
+
+def test_a_read_only_server(tmp_path: Path) -> None:
+    with DevServer(tmp_path / "store.sqlite") as server:
+        asker = Asker(server.url, server.admin_token)
+        uuid = asker.repo()
+        where = asker.instance(uuid)
+    with DevServer(tmp_path / "store.sqlite", read_only=True) as server:
+        asker = Asker(server.url, server.admin_token)
+        assert asker.get("server/info").json()["Mode"] == "read only"
+        assert asker.get(f"{where}/info").status == 200
+        told = "Server in read-only mode and will only accept GET and HEAD requestcs"
+        for path in (
+            f"{where}/raw/0_1_2/16_16_16/0_0_0",
+            f"node/{uuid}/commit",
+            f"repo/{uuid}/log",
+        ):
+            assert asker.post(path, b"{}").text.startswith(told)
+        assert "admin privileges" in asker.post(f"repos?admintoken={asker.token}", {}).text
+        posted = asker.post(f"node/{uuid}/note?admintoken={asker.token}", {"note": "by the admin"})
+        assert posted.status == 200
 
 
 def test_a_chunked_body(asker: Asker) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import struct
+import zlib
 from io import BytesIO
 from typing import Any
 
@@ -154,8 +156,6 @@ def test_filling_what_is_no_proxy(dev: DevServer, asker: Asker) -> None:
 
 def png_samples(body: bytes, width: int) -> bytes:
     """The pixels of an RGBA picture of 16 bits, which Pillow would cut to 8."""
-    import zlib
-
     start = body.index(b"IDAT")
     size = struct.unpack(">I", body[start - 4 : start])[0]
     rows = zlib.decompress(body[start + 4 : start + 4 + size])
@@ -181,9 +181,20 @@ def test_isotropic_pictures(asker: Asker) -> None:
 # --- labels --------------------------------------------------------------------------------------
 
 
-def test_gzip_bombs(asker: Asker) -> None:
-    import gzip
+def test_large_label_reads_in_each_compression(asker: Asker) -> None:
+    where = asker.instance(asker.repo(), "seg", "labelmap", BlockSize="64,64,64")
+    labels = np.zeros((260, 260, 260), "<u8")
+    labels[:64, :64, :64] = np.arange(64**3, dtype="<u8").reshape(64, 64, 64)
+    posted = asker.post(f"{where}/raw/0_1_2/64_64_64/0_0_0", labels[:64, :64, :64].tobytes())
+    assert posted.status == 200
+    box = f"{where}/raw/0_1_2/260_260_260/0_0_0?compression="
+    assert asker.get(box).body == labels.tobytes()
+    packed = asker.get(box + "lz4").body
+    assert lz4.block.decompress(packed, uncompressed_size=labels.nbytes) == labels.tobytes()
+    assert gzip.decompress(asker.get(box + "gzip").body) == labels.tobytes()
 
+
+def test_gzip_bombs(asker: Asker) -> None:
     where = asker.instance(asker.repo(), "seg", "labelmap")
     bomb = gzip.compress(bytes(300 << 20), 9)
     answer = asker.post(f"{where}/raw/0_1_2/16_16_16/0_0_0?compression=gzip", bomb)
