@@ -10,7 +10,7 @@ from dvid_array.cli import tables
 from dvid_array.cli.options import Place, with_debug
 
 if TYPE_CHECKING:
-    from dvid_array.repository import Node, Server
+    from dvid_array.repository import Node, Repo, Server
 
 
 @click.command()
@@ -34,14 +34,23 @@ def ls(address: str) -> None:
 
 
 def _repos(server: Server) -> None:
-    rows = [
-        (root, repo.alias, str(len(repo.nodes)), str(len(repo.instances)), repo.description)
-        for root, repo in server.repos().items()
-    ]
+    rows = [_row(root, repo) for root, repo in server.repos().items()]
     if not rows:
         click.echo(f"{server.url} holds no repo yet: dvid-array create-repo {server.url} ALIAS")
         return
     tables.show(("root version", "alias", "versions", "instances", "description"), rows)
+
+
+def _row(root: str, repo: Repo) -> tuple[str, str, str, str, str]:
+    """One repo; what cannot be read of it does not hide the others."""
+    from dvid_array.errors import DvidProtocolError
+
+    try:
+        counts = str(len(repo.nodes)), str(len(repo.instances))
+    except DvidProtocolError as fault:
+        click.echo(f"Warning: {repo.alias!r}: {fault}", err=True)
+        counts = "?", "?"
+    return (root, repo.alias, *counts, repo.description)
 
 
 def _instances(node: Node) -> None:
