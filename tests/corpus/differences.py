@@ -8,7 +8,7 @@ DIFFERENCES: dict[str, str] = {
     r"server: GET /api/server/compiled-types": (
         "The development server has the six image types and labelmap only."
     ),
-    r"label_faults: POST /api/node/\{root\}/seg/info": (
+    r"label_post_faults: POST /api/node/\{root\}/seg/info": (
         "An instance's configuration cannot be changed here: raising MaxDownresLevel so makes a "
         "real DVID panic later."
     ),
