@@ -1,8 +1,7 @@
 """Words for scenarios, and their table: what is asked of a real DVID, in order.
 
-Each is a generator of requests; `None` lets the server settle. Paths hold placeholders: `{root}`
-and others come from earlier answers, `{admin}` is the admin token, `{root:8}` the first digits of
-an id.
+Each is a generator of requests. Paths hold placeholders: `{root}` and others come from earlier
+answers, `{admin}` is the admin token, `{root:8}` the first digits of an id.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Any
 
 from tests.corpus.exchange import Payload, Ramp, Request
 
-Scenario = Callable[[], Iterator[Request | None]]
+Scenario = Callable[[], Iterator[Request]]
 IMAGES = {
     "uint8blk": ("<u1", 1, 200),
     "uint16blk": ("<u2", 1, 60000),

@@ -23,7 +23,7 @@ from tests.corpus.scenarios import (
 
 
 @scenario
-def images() -> Iterator[Request | None]:
+def images() -> Iterator[Request]:
     """Every image type: writing, reading, blocks, extents."""
     yield new_repo()
     for kind, (dtype, channels, _) in IMAGES.items():
@@ -45,7 +45,7 @@ def images() -> Iterator[Request | None]:
 
 
 @scenario
-def pictures() -> Iterator[Request | None]:
+def pictures() -> Iterator[Request]:
     """Planes as pictures."""
     yield new_repo()
     for kind in ("uint8blk", "uint16blk", "uint64blk", "rgba8blk"):
@@ -63,7 +63,7 @@ def pictures() -> Iterator[Request | None]:
 
 
 @scenario
-def stored() -> Iterator[Request | None]:
+def stored() -> Iterator[Request]:
     """How blocks are stored, and what each compression answers."""
     yield new_repo()
     codecs = {"none": "", "lz4": "sized lz4", "gzip": "gzip", "gzip:9": "gzip"}
@@ -95,7 +95,7 @@ def stored() -> Iterator[Request | None]:
 
 
 @scenario
-def image_blocks() -> Iterator[Request | None]:
+def image_blocks() -> Iterator[Request]:
     """POST blocks, which leaves the extents alone."""
     yield new_repo()
     yield create("uint8blk", "gray", Background="3")
@@ -113,7 +113,7 @@ def image_blocks() -> Iterator[Request | None]:
 
 
 @scenario
-def image_faults() -> Iterator[Request | None]:
+def image_faults() -> Iterator[Request]:
     """What an image refuses, and the odd things that it takes."""
     yield new_repo()
     yield create("uint8blk", "gray")
@@ -150,7 +150,7 @@ def image_faults() -> Iterator[Request | None]:
 
 
 @scenario
-def image_post_faults() -> Iterator[Request | None]:
+def image_post_faults() -> Iterator[Request]:
     """Posts and methods that an image refuses."""
     yield new_repo()
     yield create("uint8blk", "gray")
@@ -179,7 +179,7 @@ def image_post_faults() -> Iterator[Request | None]:
 
 
 @scenario
-def extents() -> Iterator[Request | None]:
+def extents() -> Iterator[Request]:
     """Extents and resolution: documents, growth, replacement."""
     yield new_repo()
     yield create("uint8blk", "gray", MinPoint="-5,-5,-5", MaxPoint="5,5,5")
@@ -221,7 +221,7 @@ def extents() -> Iterator[Request | None]:
 
 
 @scenario
-def branched_extents() -> Iterator[Request | None]:
+def branched_extents() -> Iterator[Request]:
     """Extents on sibling branches: each its own, and a fallback for those without."""
     yield new_repo()
     yield create("uint8blk", "gray")

@@ -23,7 +23,7 @@ from tests.corpus.scenarios import (
 
 
 @scenario
-def server() -> Iterator[Request | None]:
+def server() -> Iterator[Request]:
     """Routes, methods and paths."""
     yield get("heartbeat")
     yield get("load")
@@ -52,7 +52,7 @@ def server() -> Iterator[Request | None]:
 
 
 @scenario
-def routes() -> Iterator[Request | None]:
+def routes() -> Iterator[Request]:
     """Where no route leads, methods, and paths that Go tidies."""
     yield new_repo()
     for path in ("nope", "server/nope", "server/info/", "server", "repos", "repos/info/", "repo"):
@@ -84,7 +84,7 @@ def routes() -> Iterator[Request | None]:
 
 
 @scenario
-def instances() -> Iterator[Request | None]:
+def instances() -> Iterator[Request]:
     """Configurations of new instances, right and wrong."""
     yield new_repo()
     for kind in (*IMAGES, "labelmap"):
@@ -119,7 +119,7 @@ def instances() -> Iterator[Request | None]:
 
 
 @scenario
-def twins() -> Iterator[Request | None]:
+def twins() -> Iterator[Request]:
     """An id that begins another one hides behind it."""
     yield new_repo()
     yield post("repos", {"root": "{root}-twin", "alias": "twin"}, "admintoken={admin}")
@@ -159,7 +159,7 @@ WRONG: tuple[tuple[str, dict[str, Any]], ...] = (
 
 
 @scenario
-def wrong_instances() -> Iterator[Request | None]:
+def wrong_instances() -> Iterator[Request]:
     """Configurations that are refused."""
     yield new_repo()
     yield create("uint8blk", "all")
@@ -183,7 +183,7 @@ def wrong_instances() -> Iterator[Request | None]:
 
 
 @scenario
-def versions() -> Iterator[Request | None]:
+def versions() -> Iterator[Request]:
     """Commits, children, branches, tags, notes, logs, locks."""
     yield new_repo()
     yield create("uint8blk", "gray")
@@ -205,7 +205,7 @@ def versions() -> Iterator[Request | None]:
 
 
 @scenario
-def locks() -> Iterator[Request | None]:
+def locks() -> Iterator[Request]:
     """Commits, and what a committed version refuses."""
     yield new_repo()
     yield create("uint8blk", "gray")
@@ -231,7 +231,7 @@ def locks() -> Iterator[Request | None]:
 
 
 @scenario
-def children() -> Iterator[Request | None]:
+def children() -> Iterator[Request]:
     """New versions, branches and tags, and what each of them reads."""
     yield new_repo()
     yield create("uint8blk", "gray")
@@ -273,7 +273,7 @@ def children() -> Iterator[Request | None]:
 
 
 @scenario
-def branches() -> Iterator[Request | None]:
+def branches() -> Iterator[Request]:
     """Names of branches, in lists and in place of ids; tags."""
     yield new_repo()
     yield post("node/{root}/commit", {})
