@@ -159,7 +159,7 @@ class Call:
     admin: bool
     """Whether the admin token came with it."""
     closing: ExitStack
-    """Closed once the answer is out, or its client is gone."""
+    """Closed when the answer is made, or its client is gone; what it calls must be quick."""
 
     @property
     def reads(self) -> bool:

@@ -126,29 +126,27 @@ class _Exchange:
         self._scope = scope
         self._receive = receive
         self._send = send
+        self._closing = ExitStack()
         self._bytes_in = 0
         self._bytes_out = 0
         self._gone = False
 
     async def run(self) -> None:
         """Answer it."""
-        closing = ExitStack()
-        try:
-            reply = await self._reply(closing)
-            await self._answer(reply)
-        except (ClientDisconnect, OSError):
-            # The client is gone: nobody is left to be told.
-            self._note(499)
-        finally:
-            await run_in_threadpool(closing.close)
+        with self._closing:
+            try:
+                await self._answer(await self._reply())
+            except (ClientDisconnect, OSError):
+                # The client is gone: nobody is left to be told.
+                self._note(499)
 
-    async def _reply(self, closing: ExitStack) -> Reply:
+    async def _reply(self) -> Reply:
         path = self._scope["path"]
         if len(self._scope["raw_path"]) + len(self._scope["query_string"]) > HEADER_BYTES:
             # The parser counts only what comes in pieces: a long line can come at once.
             return Reply(told(431).encode(), FAULT, 431, {"connection": "close"})
         try:
-            call = self._app.call(self._scope, closing)
+            call = self._app.call(self._scope, self._closing)
             answered = await run_in_threadpool(answer, call)
             while isinstance(answered, NeedsBody):
                 body = await self._body(answered.keep, call.service.max_body)
@@ -203,7 +201,7 @@ class _Exchange:
             await self._send(_head(reply.status, headers))
             await self._stream(body)
             body = b""
-            self._note(reply.status)
+            self._finish(reply.status)
         else:
             body = await self._whole(reply, headers)
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
@@ -241,11 +239,16 @@ class _Exchange:
         if len(body) <= SMALL_BYTES and not isinstance(reply.body, Iterator):
             headers.append((b"content-length", str(len(body)).encode()))
         self._bytes_out = 0 if self._scope["method"] == "HEAD" else len(body)
-        # Noted first: once the last byte is out, its client may look into the journal; and of an
-        # empty body the headers are the last bytes.
-        self._note(reply.status)
+        # Of an empty body the headers are the last bytes.
+        self._finish(reply.status)
         await self._send(_head(reply.status, headers))
         return body
+
+    def _finish(self, status: int) -> None:
+        """Tidy up before the last byte is out: then the client may look into the journal, or come
+        back with another throttled request."""
+        self._closing.close()
+        self._note(status)
 
     def _note(self, status: int) -> None:
         scope = self._scope
