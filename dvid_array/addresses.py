@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 log = logging.getLogger(__name__)
 
-DEFAULT_PORT = 8000
 SCHEMES = {"http": "http", "https": "https", "dvid": "http"}
 VIEWER_KEYS = frozenset({"usertag", "user", "dvid-service"})
 """Query keys that Neuroglancer and its relatives add."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import Any
 
@@ -50,7 +51,7 @@ def test_forms_of_one_address(text: str) -> None:
         (f"{SERVER}/api/node/:master~1/gray/info", DataAddress(SERVER, ":master~1", "gray")),
         (f"{SERVER}/v1.0%20final/gray%2Fraw", DataAddress(SERVER, "v1.0 final", "gray/raw")),
         (f"{SERVER}/abc/seg?scale=2", DataAddress(SERVER, "abc", "seg", 2)),
-        (f"{SERVER}/abc/seg?supervoxels=true", DataAddress(SERVER, "abc", "seg", 0, True)),
+        (f"{SERVER}/abc/seg?supervoxels=true", DataAddress(SERVER, "abc", "seg", supervoxels=True)),
         (f"{SERVER}/abc/seg?scale=0&supervoxels=False", DataAddress(SERVER, "abc", "seg")),
     ],
 )
@@ -122,20 +123,15 @@ def test_an_address_survives_its_url(version: str, name: str, scale: int, bodies
     assert addresses.parse(address.url) == address
 
 
-pieces = st.sampled_from(
-    ["http://", "dvid://", "https://", "//", "/", ":", "?", "&", "=", "#", "@", "[", "]", "%", "~"]
-    + ["host", "8000", "api", "node", "abc", "gray", "scale", "supervoxels", "²", "\n", " ", "1"]
-)
+WORDS = "http:// dvid:// https:// // / : ? & = # @ [ ] % ~ host 8000 api node abc scale ² 1 \n"
+pieces = st.sampled_from(WORDS.split(" "))
 
 
 @given(st.lists(pieces, max_size=12).map("".join) | st.text())
 def test_anything_else_is_a_value_error(text: str) -> None:
     for read in (addresses.parse, addresses.origin):
-        try:
+        with contextlib.suppress(ValueError):
             found = read(text)
-        except ValueError as refused:
-            assert str(refused)
-        else:
             assert "://" in (found if isinstance(found, str) else found.server)
 
 

@@ -11,7 +11,7 @@ import socket
 import threading
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
+from os import PathLike
 from types import TracebackType
 from typing import Self
 
@@ -40,7 +40,7 @@ class DevServer:
 
     Parameters
     ----------
-    path : str or Path, optional
+    path : path, optional
         The store, a SQLite file, made where there is none. None makes a temporary store, which is
         removed by `stop`.
     host : str, optional
@@ -68,7 +68,7 @@ class DevServer:
 
     def __init__(
         self,
-        path: str | Path | None = None,
+        path: str | PathLike[str] | None = None,
         *,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -222,7 +222,7 @@ class DevServer:
 
 
 def run(
-    path: str | Path | None = None,
+    path: str | PathLike[str] | None = None,
     host: str = "127.0.0.1",
     port: int = 8000,
     admin_token: str | None = None,
@@ -231,7 +231,7 @@ def run(
 
     Parameters
     ----------
-    path : str or Path, optional
+    path : path, optional
         The store; None makes a temporary one.
     host, port : str, int, optional
         Where to listen.

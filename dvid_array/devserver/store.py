@@ -13,6 +13,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
 
 APPLICATION = 0x44764964
@@ -78,7 +79,7 @@ class Store:
 
     Parameters
     ----------
-    path : str or Path, optional
+    path : path, optional
         The file, made where there is none; None makes a temporary one, removed by `close`.
 
     Raises
@@ -87,9 +88,9 @@ class Store:
         Where the file cannot be used, with what to do about it.
     """
 
-    def __init__(self, path: str | Path | None = None) -> None:
+    def __init__(self, path: str | PathLike[str] | None = None) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="dvid_array-") if path is None else None
-        self.path = Path(self._folder.name, "store.sqlite") if self._folder else Path(str(path))
+        self.path = Path(self._folder.name, "store.sqlite") if self._folder else Path(path or "")
         self._write_lock = threading.Lock()
         self._idle_lock = threading.Lock()
         self._idle: list[Db] = []
