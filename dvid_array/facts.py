@@ -35,7 +35,7 @@ class Kind:
     """Element type, little-endian on the wire."""
     channels: int
     """Values a voxel."""
-    family: Literal["image", "labels"]
+    family: Literal["image", "labels", "roi"]
     """Which endpoints answer for it."""
     default_block: int = 32
     """Edge of a block when the creator names none."""
@@ -83,6 +83,9 @@ KINDS: dict[str, Kind] = {
         _kind("labelblk", "<u8", family="labels", interpolable=False, has_extents=False),
     )
 }
+
+ROI = _kind("roi", "<u1", family="roi", interpolable=False, has_extents=False)
+"""A region of interest holds spans of blocks, not voxels; its mask has a byte a voxel."""
 
 LEGACY_NAMES = {
     "grayscale8": "uint8blk",

@@ -15,14 +15,16 @@ import numpy as np
 
 from dvid_array.devserver.answers import Refusal, refusal
 from dvid_array.devserver.geometry import natural, point, whole
-from dvid_array.facts import KINDS, LABEL_BLOCK_MULTIPLE, Kind
+from dvid_array.facts import KINDS, LABEL_BLOCK_MULTIPLE, ROI, Kind
 
 SUPPORTED = {
     name: kind
     for name, kind in KINDS.items()
     if kind.family == "image" or kind.has_versions_of_labels
-}
+} | {ROI.name: ROI}
 """The types this server has."""
+NO_LAYERS = {"min_z": (1 << 31) - 1, "max_z": -(1 << 31)}
+"""What an empty region of interest says about its layers of blocks."""
 RESERVED = ("log", "branch", "note", "commit", "newversion")
 _COMPRESSIONS = ("none", "lz4", "gzip", "jpeg")
 _CHECKSUMS = ("none", "crc32")
@@ -86,6 +88,8 @@ def new_facts(kind: Kind, name: str, settings: Settings, stores: Collection[str]
     facts: dict[str, Any] = {"compression": kind.compression, "level": -1}
     facts |= _compression(settings)
     facts |= _base(settings)
+    if kind is ROI:
+        return facts | {"block": _roi_block(kind, settings)} | NO_LAYERS
     facts |= _properties(kind, settings, stores)
     if kind.family == "labels":
         facts |= _labels(settings)
@@ -195,6 +199,18 @@ def _three(key: str, values: list[Any]) -> list[Any]:
 
 def _block(said: str) -> list[int]:
     block: list[int] = _three("BlockSize", list(point(said, ",")))
+    if min(block) < 1:
+        raise Refusal(400, f"BlockSize must be positive, not {said}")
+    return block
+
+
+def _roi_block(kind: Kind, settings: Settings) -> list[int]:
+    said = text(settings, "BlockSize")
+    if said is None:
+        return [kind.default_block] * 3
+    block = list(point(said, ","))
+    if len(block) != 3:
+        raise Refusal(400, f"BlockSize must be 3d, not {len(block)}d")
     if min(block) < 1:
         raise Refusal(400, f"BlockSize must be positive, not {said}")
     return block

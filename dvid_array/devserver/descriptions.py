@@ -26,9 +26,9 @@ _CHECKSUMS = {"none": "No checksum", "crc32": "CRC32 checksum"}
 
 def type_url(kind: Kind) -> str:
     """The id of a type."""
-    if kind.family == "labels":
-        return _SOURCE + kind.name
-    return f"{_SOURCE}imageblk/{kind.name.removesuffix('blk')}.go"
+    if kind.family == "image":
+        return f"{_SOURCE}imageblk/{kind.name.removesuffix('blk')}.go"
+    return _SOURCE + kind.name
 
 
 def _number(value: float) -> float:
@@ -106,6 +106,8 @@ def info(
     highest : mapping
         For labels, version number -> highest label written there.
     """
+    if which.kind.family == "roi":
+        return {"Base": _base_document(which, root), "Extended": _region(which)}
     extended = properties(which, extents)
     if which.kind.family == "labels":
         extended |= {
@@ -117,6 +119,11 @@ def info(
         }
     base = _base_document(which, root)
     return {"Base": base, "Extended": extended, "Extents": _points(extents)}
+
+
+def _region(which: Instance) -> dict[str, Any]:
+    facts = which.facts
+    return {"BlockSize": facts["block"], "MinZ": facts["min_z"], "MaxZ": facts["max_z"]}
 
 
 def metadata(which: Instance, extents: Extents) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from dvid_array.box import Triple, triple
 from dvid_array.devserver.answers import refusal
 from dvid_array.devserver.catalog import repo
 from dvid_array.devserver.store import LINE, Db
-from dvid_array.facts import KINDS, Kind
+from dvid_array.facts import KINDS, ROI, Kind
+
+_KINDS = KINDS | {ROI.name: ROI}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def instances(db: Db, repo_id: int | None = None) -> list[Instance]:
 def _instance(row: tuple[Any, ...]) -> Instance:
     number, repo_id, name, data_uuid, kind, facts, low, high = row
     fallback = Extents(_triple(low), _triple(high))
-    return Instance(number, repo_id, name, data_uuid, KINDS[kind], json.loads(facts), fallback)
+    return Instance(number, repo_id, name, data_uuid, _KINDS[kind], json.loads(facts), fallback)
 
 
 def set_facts(db: Db, which: Instance, **changes: Any) -> None:

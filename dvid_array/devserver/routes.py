@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dvid_array.devserver import catalog, images, instances, labels, repos, versions
+from dvid_array.devserver import catalog, images, instances, labels, repos, rois, versions
 from dvid_array.devserver.answers import (
     FAULT,
     Answer,
@@ -47,11 +47,17 @@ VERSION: dict[tuple[str, str, int], dict[str, OfVersion]] = {
     ("node", "tag", 0): {"POST": versions.new_tag},
 }
 """Scope, action and number of further path parts -> method -> answer."""
-INSTANCE: dict[str, OfInstance] = {"image": images.answer, "labels": labels.answer}
+INSTANCE: dict[str, OfInstance] = {
+    "image": images.answer,
+    "labels": labels.answer,
+    "roi": rois.answer,
+}
 """Family of types -> answer; the family has a table of its own."""
 
 ON_LOCKED = ("branch", "newversion", "tag")
 """What may be posted to a committed version."""
+QUESTIONS = (("roi", "ptquery"),)
+"""Families and endpoints whose posts change nothing, so that committed versions take them."""
 SILENT = (("", "heartbeat"), ("", "load"))
 """Places where DVID does not answer OPTIONS by itself."""
 
@@ -106,7 +112,8 @@ def _check_lock(call: Call, version: catalog.Version) -> None:
 
 
 def _of_instance(call: InstanceCall) -> Answer:
-    mutates = call.method in ("POST", "PUT", "DELETE")
+    asks = (call.instance.kind.family, call.address.action) in QUESTIONS and call.method == "POST"
+    mutates = call.method in ("POST", "PUT", "DELETE") and not asks
     if call.instance.facts["versioned"] and call.version.locked and mutates and not call.admin:
         raise refusal(
             "locked data",

@@ -18,7 +18,7 @@ from pathlib import Path
 
 APPLICATION = 0x44764964
 """SQLite's application id of our files ("DvId")."""
-FORMAT = 1
+FORMAT = 2
 """Version of the tables."""
 PAGE_BYTES = 16384
 """Large pages: a block is tens to hundreds of kilobytes."""
@@ -51,6 +51,10 @@ CREATE TABLE extents (
 CREATE TABLE labels (
     instance INTEGER NOT NULL REFERENCES instances, version INTEGER NOT NULL REFERENCES versions,
     highest TEXT NOT NULL, PRIMARY KEY (instance, version)
+) WITHOUT ROWID;
+CREATE TABLE rois (
+    instance INTEGER NOT NULL REFERENCES instances, version INTEGER NOT NULL REFERENCES versions,
+    spans BLOB NOT NULL, PRIMARY KEY (instance, version)
 ) WITHOUT ROWID;
 CREATE TABLE blocks (
     id INTEGER PRIMARY KEY, instance INTEGER NOT NULL, scale INTEGER NOT NULL, z INTEGER NOT NULL,

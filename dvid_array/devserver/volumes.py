@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dvid_array.devserver import boxes, catalog, pictures
+from dvid_array.devserver import boxes, catalog, instances, pictures
 from dvid_array.devserver.answers import InstanceCall, Piece, Refusal, Reply, refusal
 from dvid_array.devserver.blocks import Volume
 from dvid_array.devserver.encoding import Codec
@@ -46,10 +46,16 @@ def throttle(call: InstanceCall) -> None:
 
 
 def refuse_roi(call: InstanceCall) -> None:
-    """This server has no regions of interest, so that none can be found."""
+    """This server masks nothing by a region of interest."""
     name = call.query.get("roi")
-    if name:
-        raise Refusal(400, f'Can\'t get ROI with name "{name}": invalid data instance name')
+    if not name:
+        return
+    with call.service.store.reading() as db:
+        try:
+            instances.instance(db, call.version.repo, name)
+        except Refusal as bad:
+            raise Refusal(400, f'Can\'t get ROI with name "{name}": {bad.text}') from bad
+    raise Refusal(400, "This development server masks no voxels: ask for the region's own mask")
 
 
 def check_size(voxels: int, geometry_text: str, voxel_bytes: int, prefix: str = "") -> None:

@@ -6,7 +6,7 @@ DIFFERENCES: dict[str, str] = {
         "here a refused request changes nothing."
     ),
     r"server: GET /api/server/compiled-types": (
-        "The development server has the six image types and labelmap only."
+        "The development server has the six image types, labelmap and roi only."
     ),
     r"label_post_faults: POST /api/node/\{root\}/seg/info": (
         "An instance's configuration cannot be changed here: raising MaxDownresLevel so makes a "
@@ -32,6 +32,8 @@ UNRECORDED: tuple[str, ...] = (
     "about indices is not there yet.",
     "`help`, `storage`, `server/config`, `server/token`, `user-latencies`, `sync`, `tags`, `arb`, "
     "POST `maxlabel` and `nextlabel`, DAG merges, the blob store and authentication are left out.",
+    "Voxels are not masked by a region of interest (`roi=`): the region's own mask is.",
+    "A region's `partition` is left out, and masks are limited to 3 GiB.",
     "Gzip data that holds far more than the box is counted only so far in the refusal.",
 )
 """Differences that no recorded exchange shows."""

@@ -17,11 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.request import urlopen
 
-from tests.corpus import scenes_images, scenes_labels, scenes_server
+from tests.corpus import scenes_images, scenes_labels, scenes_rois, scenes_server
 from tests.corpus.exchange import Answer, Request, Teller
 from tests.corpus.scenarios import SCENARIOS, Scenario
 
-SCENES = (scenes_server, scenes_images, scenes_labels)
+SCENES = (scenes_server, scenes_images, scenes_labels, scenes_rois)
 """The modules whose scenarios fill the table."""
 FOLDER = Path(__file__).parent / "recorded"
 SETTLE_SECONDS = 0.15
