@@ -21,14 +21,18 @@ from dvid_array.client import reading
 from dvid_array.client.picks import Grid
 
 MEASURE_MEMORY = """
-import resource, sys, numpy as np, dvid_array
-from dataclasses import replace
+import sys, dvid_array
+
+def peak():
+    # ru_maxrss would count the process that started this one
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
 array = dvid_array.open(sys.argv[1], settings=dvid_array.Settings(threads=int(sys.argv[2])))
 array[:, :64, :64, :64]
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
 whole = array[...]
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print((after - before) * 1024 - whole.nbytes)
+print(peak() - before - whole.nbytes)
 """
 
 
@@ -43,8 +47,9 @@ def bodies(array: dvid_array.DvidArray) -> list[str]:
     """The paths that reading the whole array asks for."""
     axes = [range(n) for n in array.shape]
     stand_in = np.broadcast_to(np.zeros((), array.dtype), array.shape)
-    way, requests = reading.plan(array._volume, Grid(axes, stand_in))
-    calls = [way.call(array._volume, request) for request in requests]
+    volume = array._volume
+    way, requests = reading.plan(volume, Grid(axes, stand_in).boxes(volume.grid))
+    calls = [way.call(volume, request) for request in requests]
     return [f"{call.path}?{urlencode(call.query, safe=',')}" for call in calls]
 
 

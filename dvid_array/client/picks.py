@@ -12,7 +12,7 @@ import numpy as np
 
 from dvid_array.box import BlockGrid, Box, Triple, triple
 from dvid_array.client import planning
-from dvid_array.protocol.voxels import Array, copy_tiled
+from dvid_array.protocol.voxels import Array, copy_rows, copy_tiled
 from dvid_array.selection import Coordinates, Indices
 
 Index = slice | Indices
@@ -67,7 +67,7 @@ class Grid:
         """Put the picked voxels of `box` (all of its values, c x y z) into the array."""
         ours, theirs = self._indices(box)
         if _plain(ours):
-            np.copyto(self.array[ours], voxels[theirs])
+            copy_rows(voxels[theirs], self.array[ours])
         else:
             self.array[np.ix_(*_arrays(ours, self.array))] = voxels[_outer(theirs, voxels)]
 
