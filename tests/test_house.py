@@ -38,7 +38,7 @@ LIBRARIES = {
     "jsonschema": "protocol.documents",
     "lz4": "protocol.voxels",
     "matplotlib": "adapters cli",
-    "numba": "protocol",
+    "numba": "protocol.label_kernels",
     "pandas": "adapters.xarray",
     "PIL": "protocol.voxels devserver",
     "requests": "client.transport client.connections",
