@@ -23,6 +23,7 @@ from dvid_array.client.volume import Volume
 from dvid_array.doors import door
 from dvid_array.errors import DvidTooLargeError
 from dvid_array.facts import PARALLEL_VOXELS
+from dvid_array.progress import told
 from dvid_array.protocol.voxels import Array
 from dvid_array.refusals import Refusals
 from dvid_array.selection import Axis, Selection
@@ -96,7 +97,13 @@ class DvidArray(Attributes, Refusals):
         """Points: ``arr.vindex[0, xs, ys, zs]`` is one value for each set of coordinates."""
         return PointIndex(self)
 
-    def read(self, start: Sequence[int], stop: Sequence[int], out: Array | None = None) -> Array:
+    def read(
+        self,
+        start: Sequence[int],
+        stop: Sequence[int],
+        out: Array | None = None,
+        progress: Any = None,
+    ) -> Array:
         """Read a box with all of its channels.
 
         Parameters
@@ -106,6 +113,9 @@ class DvidArray(Attributes, Refusals):
         out : ndarray, optional
             Filled and returned: any writeable array of shape (channels, x, y, z) and this dtype.
             Fortran order is free of copies.
+        progress : True, class of bars, or callable, optional
+            True shows a bar of tqdm; tqdm's or rich's own classes and objects are taken too, and
+            functions of (done_bytes, total_bytes).
 
         Returns
         -------
@@ -114,14 +124,18 @@ class DvidArray(Attributes, Refusals):
         """
         box = self._box(start, stop)
         whole = Selection(self._whole(box), (0, 1, 2, 3))
-        if out is None:
-            return self._fetch(whole)
+        target = self._empty(whole) if out is None else Grid(whole.axes, self._fitting(out, whole))
+        voxel = self._volume.voxel_bytes
+        with told(progress, target.array.nbytes, f"reading {self.instance}") as tell:
+            self._fill(target, lambda come: tell(come.intersect(box).size * voxel))
+        return target.array
+
+    def _fitting(self, out: Array, whole: Selection) -> Array:
         if out.shape != whole.shape or out.dtype != self.dtype or not out.flags.writeable:
             raise ValueError(
                 f"out must be a writeable array of shape {whole.shape} and {self.dtype}, "
                 f"not of shape {out.shape} and {out.dtype}"
             )
-        self._fill(Grid(whole.axes, out))
         return out
 
     def get_ndarray(self, start: Sequence[int], stop: Sequence[int]) -> Array:
@@ -147,15 +161,18 @@ class DvidArray(Attributes, Refusals):
 
     def _fetch(self, picked: Selection) -> Array:
         """The picked voxels (absolute coordinates) as an array of the grid's shape."""
-        shape = picked.grid_shape
-        self._guard("reading", picked)
-        out = np.zeros(shape, self.dtype, order="F")
-        self._fill(Grid(picked.axes, out, fresh=True))
-        return out
+        target = self._empty(picked)
+        self._fill(target)
+        return target.array
 
-    def _fill(self, target: Grid | Points) -> None:
+    def _empty(self, picked: Selection) -> Grid:
+        self._guard("reading", picked)
+        out = np.zeros(picked.grid_shape, self.dtype, order="F")
+        return Grid(picked.axes, out, fresh=True)
+
+    def _fill(self, target: Grid | Points, come: reading.Come | None = None) -> None:
         if target.array.size:
-            reading.read(self._volume, target, target.boxes(self._volume.grid))
+            reading.read(self._volume, target, target.boxes(self._volume.grid), come)
 
     def _guard(self, doing: str, picked: Selection) -> None:
         size = math.prod(picked.grid_shape) * self.itemsize

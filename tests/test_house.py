@@ -25,7 +25,7 @@ FLOORS = {
     1: "box errors facts settings",
     2: "addresses casting chunking protocol selection",
     3: "client devserver",
-    4: "array attributes bodies display doors opening refusals repository rois views",
+    4: "array attributes bodies display doors opening progress refusals repository rois views",
     5: "adapters cli pydvid testing __main__",
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms.split()}
@@ -45,7 +45,7 @@ LIBRARIES = {
     "rich": "cli",
     "sqlite3": "devserver",
     "starlette": "devserver",
-    "tqdm": "cli",
+    "tqdm": "progress",
     "urllib3": "client.transport client.connections",
     "uvicorn": "devserver",
     "xarray": "adapters.xarray",

@@ -24,6 +24,7 @@ from dvid_array.facts import COORDINATE_LIMIT, PARALLEL_VOXELS
 from dvid_array.protocol import frames, paths, voxels
 from dvid_array.protocol.voxels import Array
 
+Come = Callable[[Box], None]
 OVER_READ = 8
 """Where whole blocks hold more than this many times the voxels wanted, `raw` is asked instead."""
 
@@ -88,18 +89,25 @@ def _reachable(boxes: Sequence[Box]) -> None:
             raise IndexError(f"DVID's coordinates are signed 32-bit integers; {box} is beyond")
 
 
-def read(volume: Volume, target: Target, boxes: Sequence[Box]) -> None:
-    """Fill a target with the voxels it picks from some boxes, each block once."""
+def read(volume: Volume, target: Target, boxes: Sequence[Box], come: Come | None = None) -> None:
+    """Fill a target with the voxels it picks from some boxes, each block once; `come` hears of
+    each box that has been fetched, from the thread that fetched it."""
     if caching.keeps(volume):
-        caching.read(volume, boxes, target, lambda some, into: _fetch_all(volume, into, some))
+        caching.read(volume, boxes, target, lambda some, into: _fetch_all(volume, into, some, come))
     else:
-        _fetch_all(volume, target, boxes)
+        _fetch_all(volume, target, boxes, come)
 
 
-def _fetch_all(volume: Volume, target: Target, boxes: Sequence[Box]) -> None:
+def _fetch_all(volume: Volume, target: Target, boxes: Sequence[Box], come: Come | None) -> None:
     way, requests = plan(volume, _existing(volume, target, boxes))
+
+    def work(request: Request) -> None:
+        fetch(volume, way, request, target)
+        if come:
+            come(request.box)
+
     crew: Crew[Request] = Crew(volume.settings.threads, cut=True)
-    crew.each(requests, lambda request: fetch(volume, way, request, target))
+    crew.each(requests, work)
 
 
 def _existing(volume: Volume, target: Target, boxes: Sequence[Box]) -> Sequence[Box]:

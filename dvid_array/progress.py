@@ -1,0 +1,136 @@
+"""Telling how far a read or a store has come, to whatever `progress=` names.
+
+Owns the forms that `progress=` takes. Must not know what is moved, and shows nothing unasked.
+
+========================  =====================================================================
+``None``, ``False``       nothing is told
+``True``                  a bar of `tqdm.auto`
+a class or factory        called with ``total=``; what it makes has ``update(n)`` and ``close()``,
+                          as tqdm's bars, or ``add_task`` and ``advance``, as rich's
+a rich ``Progress``       gets a task of its own
+another callable          called with ``(done_bytes, total_bytes)``, by one thread at a time
+========================  =====================================================================
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+Tell = Callable[[int], None]
+"""Takes the bytes that have just been moved."""
+_Show = Callable[[int, int], None]
+"""Takes a step, and the bytes done with it."""
+
+
+@contextmanager
+def told(wish: Any, total: int, what: str) -> Iterator[Tell]:
+    """What to call, from any thread, with each number of bytes moved.
+
+    An exception of the one who is told goes to the thread that moved them: it ends the work as any
+    fault does. At the end of work that succeeds, all is told.
+
+    Parameters
+    ----------
+    wish : object
+        What the user gave as `progress=`.
+    total : int
+        Bytes of the whole work.
+    what : str
+        A word for the work, beside the bar.
+    """
+    if wish is None or wish is False:
+        yield lambda step: None
+        return
+    with _shown(wish, total, what) as show:
+        tally = _Tally(total, show)
+        yield tally.add
+        tally.add(total)
+
+
+class _Tally:
+    """Counts what many threads have moved."""
+
+    def __init__(self, total: int, show: _Show) -> None:
+        self._total = total
+        self._show = show
+        self._done = 0
+        self._lock = threading.Lock()
+
+    def add(self, step: int) -> None:
+        """Count a step; never beyond the total."""
+        with self._lock:
+            step = min(step, self._total - self._done)
+            if step > 0:
+                self._done += step
+                self._show(step, self._done)
+
+
+def _shown(wish: Any, total: int, what: str) -> AbstractContextManager[_Show]:
+    if wish is True:
+        from tqdm.auto import tqdm
+
+        return _bar(tqdm, total, what)
+    if hasattr(wish, "add_task"):
+        return _task(wish, total, what)
+    if not callable(wish):
+        raise TypeError(
+            f"progress={wish!r}: give True, a class of bars such as tqdm, a rich Progress, or a "
+            "function of (done_bytes, total_bytes)"
+        )
+    if _makes_bars(wish):
+        return _bar(wish, total, what)
+    return _function(wish, total)
+
+
+def _makes_bars(wish: Callable[..., Any]) -> bool:
+    """Whether it is a factory: a class, or a function that does not take two numbers."""
+    inner = wish.func if isinstance(wish, functools.partial) else wish
+    if inspect.isclass(inner):
+        return True
+    try:
+        inspect.signature(wish).bind(0, 0)
+    except TypeError:
+        return True
+    except ValueError:  # a function of C without a signature
+        return False
+    return False
+
+
+@contextmanager
+def _function(wish: Callable[[int, int], Any], total: int) -> Iterator[_Show]:
+    yield lambda step, done: wish(done, total)
+
+
+@contextmanager
+def _bar(make: Callable[..., Any], total: int, what: str) -> Iterator[_Show]:
+    """A bar as tqdm makes them."""
+    bar = make(total=total, **_words(make, {"desc": what, "unit": "B", "unit_scale": True}))
+    try:
+        yield lambda step, done: bar.update(step)
+    finally:
+        bar.close()
+
+
+def _words(make: Callable[..., Any], words: dict[str, Any]) -> dict[str, Any]:
+    """Those that a maker of bars knows, and has not set itself."""
+    known = inspect.signature(make).parameters
+    takes_all = any(one.kind is one.VAR_KEYWORD for one in known.values())
+    taken = make.keywords if isinstance(make, functools.partial) else {}
+    return {k: v for k, v in words.items() if (takes_all or k in known) and k not in taken}
+
+
+@contextmanager
+def _task(wish: Any, total: int, what: str) -> Iterator[_Show]:
+    """A line of rich's, in a display that is there or in one of its own."""
+    if inspect.isclass(wish):
+        own: Any = wish()
+        with own as display, _task(display, total, what) as show:
+            yield show
+        return
+    task = wish.add_task(what, total=total)
+    yield lambda step, done: wish.advance(task, step)
