@@ -6,11 +6,13 @@ neither the repository nor an adapter: whoever opens an array hands it its node 
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -255,13 +257,48 @@ class DvidArray(Attributes, Refusals):
         self._volume = self._volume.refreshed()
         return self
 
-    def to_dask(self, chunks: Any = "auto") -> dask.array.Array:
+    def with_settings(self, **changes: Any) -> DvidArray:
+        """The same view with some `Settings` changed, by name. No request."""
+        view = copy.copy(self)
+        view._volume = self._volume.with_settings(replace(self.settings, **changes))
+        return view
+
+    def to_dask(
+        self,
+        chunks: Any = "auto",
+        *,
+        order: Literal["C", "F"] = "F",
+        leases: int | None = None,
+    ) -> dask.array.Array:
         """A dask array of 0..shape, in chunks of whole blocks (of a window: of the window).
 
         For statistics use ``arr.stored.to_dask()``: voxels between 0 and the first stored one
         are zeros that nobody wrote.
+
+        Parameters
+        ----------
+        chunks : "auto", int, bytes as "64 MiB", sequence or mapping
+            For all axes, one for each of c, x, y, z, or by axis name. Of one axis: "auto", a
+            number of voxels (rounded up to whole blocks), -1 for all of it, or a tuple of lengths,
+            taken as it is. "auto" makes chunks of about 16 MiB, in very large volumes of 64.
+        order : "C" or "F"
+            Memory order of each chunk. dask puts chunks together in C order, so that "C" makes
+            ``.compute()`` of large results faster; reductions do not care.
+        leases : int, optional
+            Requests in flight in the whole dask cluster, as `Settings.leases`.
+
+        Warns
+        -----
+        UserWarning
+            Where chunks cut blocks, so that the server reads these several times, and where there
+            are more than a million chunks; with the number and what to do.
         """
-        made: dask.array.Array = door("dask").to_dask(self, chunks)
+        made: dask.array.Array = door("dask").to_dask(self, chunks, order=order, leases=leases)
+        return made
+
+    def to_dask_array(self) -> dask.array.Array:
+        """The same as `to_dask()`: what ``dask.array.asarray`` calls."""
+        made: dask.array.Array = door("dask").to_dask(self)
         return made
 
     def to_xarray(self, chunks: Any = None) -> xarray.DataArray:

@@ -19,6 +19,10 @@ from dvid_array.selection import integer
 
 AUTO_BYTES = 16 << 20
 """Chunks grow until they hold this: 256³ of uint8, 128³ of uint64."""
+LARGEST_AUTO_BYTES = 64 << 20
+"""What they may hold where the volume is so large that there would be many of them."""
+MANY = 100_000
+"""More chunks than this are many: dask takes 10 s for each step of a computation on them."""
 AXES = "cxyz"
 
 Lengths = tuple[int, ...]
@@ -51,8 +55,17 @@ def chunks(wish: Any, grid: BlockedAxes) -> tuple[Lengths, ...]:
         What is cut.
     """
     wishes = _by_axis(wish, grid)
-    target = next((_bytes(one) for one in wishes if isinstance(one, str) and one != "auto"), None)
-    sizes = _grown(wishes, grid, AUTO_BYTES if target is None else target)
+    given = next((_bytes(one) for one in wishes if isinstance(one, str) and one != "auto"), None)
+    target = AUTO_BYTES if given is None else given
+    cut = _chunks(wishes, grid, target)
+    while given is None and target < LARGEST_AUTO_BYTES and count(cut) > MANY:
+        target *= 2
+        cut = _chunks(wishes, grid, target)
+    return cut
+
+
+def _chunks(wishes: Sequence[Any], grid: BlockedAxes, target: int) -> tuple[Lengths, ...]:
+    sizes = _grown(wishes, grid, target)
     return tuple(
         _explicit(one, axis, grid)
         if isinstance(one, tuple | list)
@@ -131,6 +144,14 @@ def _explicit(lengths: Sequence[int], axis: int, grid: BlockedAxes) -> Lengths:
 def count(cut: Sequence[Lengths]) -> int:
     """How many chunks there are."""
     return math.prod(len(lengths) for lengths in cut)
+
+
+def whole_blocks(cut: Sequence[Lengths], grid: BlockedAxes) -> Lengths:
+    """The chunk of each axis that is as long as the longest of some chunks, in whole blocks."""
+    return tuple(
+        -(-max(lengths, default=1) // block) * block
+        for lengths, block in zip(cut, grid.block, strict=True)
+    )
 
 
 def over_read(cut: Sequence[Lengths], grid: BlockedAxes) -> float:

@@ -44,6 +44,7 @@ def test_chunks_fill_the_array_and_end_on_blocks(grid: BlockedAxes, wish: Any) -
 def test_auto_chunks_are_worth_a_task(grid: BlockedAxes) -> None:
     cut = chunking.chunks("auto", grid)
     largest = math.prod(max(lengths) for lengths in cut) * grid.itemsize
+    assert chunking.count(cut) < chunking.MANY
     assert largest <= max(chunking.AUTO_BYTES, math.prod(grid.block) * grid.itemsize)
 
 
@@ -66,6 +67,31 @@ def test_auto_chunks_are_worth_a_task(grid: BlockedAxes) -> None:
 def test_wishes(wish: Any, sizes: tuple[int, ...]) -> None:
     cut = chunking.chunks(wish, GRAY)
     assert tuple(lengths[0] for lengths in cut) == sizes
+
+
+@pytest.mark.parametrize(
+    ("size", "itemsize", "edges"),
+    [
+        ((20_000, 30_000, 40_000), 1, (512, 512, 256)),
+        ((10_000, 10_000, 10_000), 1, (256, 256, 256)),
+        ((15_000, 15_000, 10_000), 1, (512, 256, 256)),
+        ((20_000, 30_000, 40_000), 8, (256, 256, 128)),
+    ],
+)
+def test_chunks_of_very_large_volumes_are_larger(
+    size: tuple[int, int, int], itemsize: int, edges: tuple[int, int, int]
+) -> None:
+    """Up to 64 MiB, where there would be more than 100,000 of them; unless a size was given."""
+    grid = BlockedAxes((0, 0, 0, 0), (1, *size), (1, 64, 64, 64), itemsize)
+    cut = chunking.chunks("auto", grid)
+    assert tuple(lengths[0] for lengths in cut[1:]) == edges
+    given = chunking.chunks("16 MiB", grid)
+    assert math.prod(lengths[0] for lengths in given) * itemsize == 16 << 20
+
+
+def test_lengths_become_whole_blocks() -> None:
+    cut = ((1,), (20,) * 50, (1000,), (64, 36))
+    assert chunking.whole_blocks(cut, GRAY) == (1, 64, 1024, 64)
 
 
 def test_big_elements_make_small_chunks() -> None:

@@ -106,6 +106,10 @@ class Volume:
         """The same labels as they are stored, before merges."""
         return replace(self, supervoxels=True)
 
+    def with_settings(self, settings: Settings) -> Volume:
+        """The same volume, its requests made otherwise."""
+        return replace(self, transport=replace(self.transport, settings=settings))
+
     def with_extents(self, box: Box | None) -> Volume:
         """The same volume with other extents (at scale 0)."""
         return replace(self, instance=replace(self.instance, extents=box))

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
+from typing import Any
 
 import dask
 import dask.array as da
+import dask_array
 import numpy as np
 import pytest
 from dask.base import tokenize
 
 import dvid_array
-from dvid_array import DvidArray
+from dvid_array import DvidArray, chunking
 from tests.conftest import Dvid, Sent
 
 Volume = tuple[DvidArray, np.ndarray]
@@ -82,13 +86,192 @@ def test_an_empty_volume(node: dvid_array.Node, sent: list[Sent]) -> None:
 
 
 def test_wasteful_chunks_warn(filled: Callable[..., Volume]) -> None:
+    """With the number, and chunks that would do."""
     array, _ = filled()
-    with pytest.warns(UserWarning, match="read each block 16.0 times") as told:
+    remedy = r"16\.0 times.*chunks=\(1, 32, 96, 128\)"
+    with pytest.warns(UserWarning, match=remedy) as told:
         array.to_dask(chunks=(1, (2,) * 32, 96, 128))
     assert told[0].filename == __file__
     huge = array.window((0, 0, 0), (10**5, 10**5, 10**5))
-    with pytest.warns(UserWarning, match="larger chunks"):
+    with pytest.warns(UserWarning, match="1,157,625 chunks.*chunks='1 GiB' makes 9"):
         huge.to_dask(chunks=960)
+    vast = array.window((0, 0, 0), (10**6, 10**6, 10**6))
+    with pytest.warns(UserWarning, match="compute on windows"):
+        vast.to_dask(chunks=960)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "sizes"),
+    [
+        ("auto", (1, 64, 96, 128)),
+        ("64MiB", (1, 64, 96, 128)),
+        ("40 kB", (1, 32, 32, 32)),
+        (33, (1, 64, 64, 64)),
+        ((1, 32, -1, "auto"), (1, 32, 96, 128)),
+        ((1, (32, 32), None, (96, 32)), (1, 32, 96, 96)),
+        ({"z": 64}, (1, 64, 96, 64)),
+        ({"x": 32, "y": -1, "z": "auto", "c": 1}, (1, 32, 96, 128)),
+    ],
+)
+def test_wishes_for_chunks(
+    filled: Callable[..., Volume], chunks: Any, sizes: tuple[int, ...]
+) -> None:
+    array, truth = filled()
+    lazy = array.to_dask(chunks=chunks)
+    assert tuple(lengths[0] for lengths in lazy.chunks) == sizes
+    np.testing.assert_array_equal(lazy.compute(), truth)
+
+
+def test_every_block_is_read_once(filled: Callable[..., Volume]) -> None:
+    """Also of a window that begins within a block, and by dask's own `from_array`."""
+    array, _ = filled("uint8", (1, 96, 96, 96))
+    views = [array, array.window((32, 0, 64), (96, 96, 96)), array.window((5, 7, 9), (90, 80, 70))]
+    for view in views:
+        for lazy in (view.to_dask(chunks=1), da.from_array(view), da.asarray(view)):
+            assert chunking.over_read(lazy.chunks, view.blocked_axes) == 1
+
+
+def test_asarray_takes_the_same_chunks(filled: Callable[..., Volume]) -> None:
+    array, truth = filled()
+    for lazy in (array.to_dask_array(), da.asarray(array), da.asanyarray(array)):
+        assert lazy.name.startswith("dvid-volume-")
+        np.testing.assert_array_equal(lazy.compute(), truth)
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_order(filled: Callable[..., Volume], channels: int) -> None:
+    """Chunks of either order, the same voxels; slices are pushed down all the same."""
+    array, truth = filled("uint8", (channels, 64, 96, 128))
+    for order in ("F", "C"):
+        lazy = array.to_dask(chunks=64, order=order)
+        chunk = lazy.to_delayed()[0, 0, 0, 0].compute()
+        assert chunk.flags[f"{order}_CONTIGUOUS"]
+        np.testing.assert_array_equal(lazy.compute(), truth)
+        assert lazy[0, 3, 4, 5].compute() == truth[0, 3, 4, 5]
+        np.testing.assert_array_equal(lazy[0, ::3, 5:9].compute(), truth[0, ::3, 5:9])
+    assert array.to_dask(order="C").name != array.to_dask().name
+    with pytest.raises(ValueError, match="C or in F"):
+        array.to_dask(order="K")  # type: ignore[arg-type]
+
+
+def test_versions_stack(node: dvid_array.Node, filled: Callable[..., Volume]) -> None:
+    array, truth = filled()
+    node.commit()
+    later = node.new_version("later").uuid
+    newer = array.at(later)
+    newer[:, :32, :32, :32] = 0
+    versions = [dvid_array.open(array.url), dvid_array.open(newer.url)]
+    stack = da.stack([version.to_dask(chunks=32) for version in versions])
+    assert stack.shape == (2, *truth.shape)
+    changed = (stack[0] != stack[1]).compute()
+    np.testing.assert_array_equal(changed, truth != newer[...])
+    assert changed.any()
+
+
+# The index table.
+
+MASK = np.arange(64) % 5 == 1
+
+TABLE: dict[str, Any] = {
+    "[:, 0:0]": np.s_[:, 0:0],
+    "[:, 5:5]": np.s_[:, 5:5],
+    "[:, :, :, 128:]": np.s_[:, :, :, 128:],
+    "[0, 3, 4, 5]": np.s_[0, 3, 4, 5],
+    "[0, -1, -1, -1]": np.s_[0, -1, -1, -1],
+    "numpy ints": (0, np.int64(3), np.uint8(4), 5),
+    "[...]": np.s_[...],
+    "[()]": (),
+    "[:]": np.s_[:],
+    "[..., 3]": np.s_[..., 3],
+    "[0, ..., 5]": np.s_[0, ..., 5],
+    "[:, 10:20, 40:50, 0:5]": np.s_[:, 10:20, 40:50, 0:5],
+    "[:, 60:500]": np.s_[:, 60:500],
+    "[:, -5:]": np.s_[:, -5:],
+    "[:, 20:10]": np.s_[:, 20:10],
+    "[:, ::2]": np.s_[:, ::2],
+    "[:, ::-1]": np.s_[:, ::-1],
+    "[:, 40:3:-7]": np.s_[:, 40:3:-7],
+    "[:, [1, 5, 3]]": np.s_[:, [1, 5, 3]],
+    "[:, [3, 3]]": np.s_[:, [3, 3]],
+    "[:, [-1, 0]]": np.s_[:, [-1, 0]],
+    "[:, []]": np.s_[:, []],
+    "[:, mask]": np.s_[:, MASK],
+    "[None]": np.s_[None],
+    "[:, None]": np.s_[:, None],
+    "[0:1, 0:4, 0:1, 0:1]": np.s_[0:1, 0:4, 0:1, 0:1],
+    "[0, 0:4, 0, 0]": np.s_[0, 0:4, 0, 0],
+}
+"""Keys that dask takes; the array has shape (1, 64, 96, 128)."""
+
+PACKAGES = {
+    "to_dask": DvidArray.to_dask,
+    "to_dask C": lambda array, chunks: array.to_dask(chunks, order="C"),
+    "dask.array": da.from_array,
+    "dask_array": dask_array.from_array,
+}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_index_table(filled: Callable[..., Volume], package: str) -> None:
+    array, truth = filled()
+    lazy = PACKAGES[package](array, chunks=(1, 32, 64, 64))
+    for name, key in TABLE.items():
+        part = lazy[key]
+        expected = truth[key]
+        assert (part.shape, part.dtype) == (expected.shape, expected.dtype), name
+        np.testing.assert_array_equal(part.compute(), expected, err_msg=name)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_wrong_keys_are_refused(
+    filled: Callable[..., Volume], sent: list[Sent], package: str
+) -> None:
+    array, _ = filled()
+    lazy = PACKAGES[package](array, chunks=(1, 32, 64, 64))
+    sent.clear()
+    for key in (np.s_[:, 64], np.s_[:, -65], (0, 0, 0, 0, 0), 1.5, (0, MASK[1:])):
+        with pytest.raises((IndexError, TypeError, NotImplementedError, ValueError)):
+            lazy[key].compute()
+    assert not bulk(sent)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_only_touched_blocks_are_fetched(
+    filled: Callable[..., Volume], sent: list[Sent], package: str
+) -> None:
+    """Either package pushes a slice down to the array."""
+    array, truth = filled()
+    lazy = PACKAGES[package](array, chunks=(1, 64, 96, 128))
+    sent.clear()
+    np.testing.assert_array_equal(lazy[0, 3:5, 40, 100].compute(), truth[0, 3:5, 40, 100])
+    (request,) = bulk(sent)
+    assert _blocks_of(request) == 1
+
+
+def _blocks_of(request: Sent) -> int:
+    """How many blocks a request asks for."""
+    if request.action == "raw":
+        size = request.path.split("/")[7].split("_")
+        return math.prod(-(-int(n) // 32) for n in size)
+    assert request.action == "subvolblocks"
+    return math.prod(int(n) // 32 for n in request.path.split("/")[6].split("_"))
+
+
+def test_small_and_large_graphs(filled: Callable[..., Volume]) -> None:
+    """What travels is small, whatever the volume's size."""
+    array, _ = filled()
+    array.node.commit()
+    settings = dvid_array.Settings(ca_bundle="/etc/ssl/certs/ca-certificates.crt", threads=8)
+    array = dvid_array.open(array.url, settings=settings)
+    assert len(pickle.dumps(array)) < 2048
+    vast = array.window((0, 0, 0), (20_000, 30_000, 40_000))
+    tracemalloc.start()
+    lazy = vast.to_dask()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50 << 20
+    assert lazy.npartitions > 100_000
+    assert len(pickle.dumps(lazy)) < 10_000
 
 
 # Tokens.
