@@ -74,7 +74,7 @@ class Grid:
     def patch(self, box: Box, voxels: Array) -> None:
         """Put the array's values into the voxels of `box`."""
         ours, theirs = self._indices(box)
-        if _plain(ours):
+        if _plain(ours + theirs):
             copy_tiled(self.array[ours], voxels[theirs])
         else:
             voxels[_outer(theirs, voxels)] = self.array[_outer(ours, self.array)]
