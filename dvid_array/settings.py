@@ -50,6 +50,14 @@ class Settings:
     """Ask the server to count our requests against its throttle (it answers 503 when busy)."""
     cache_bytes: int = 0
     """Decoded blocks of committed versions kept per process; 0 keeps none."""
+    observers: tuple[str, ...] = ("dvid_array.adapters.metrics.observe",)
+    """Who is told of requests, by dotted path: functions of a list of `client.hooks.Exchange`,
+    called in the calling thread. The one there is shows them in dask's dashboard."""
+    leases: int = 0
+    """Requests in flight to the server in a whole dask cluster, or without one in this process; 0
+    for no limit."""
+    limiter: str = "dvid_array.adapters.dask.leases.leases"
+    """Who keeps that limit, by dotted path; see `client.hooks.Limiter`."""
     trim_extents: bool = True
     """Set exact extents after a write that grew them; False leaves DVID's block rounding."""
     transport: str = "auto"
@@ -68,6 +76,9 @@ class Settings:
             raise ValueError("Settings.threads is 0; at least one request must be in flight")
         if self.request_bytes < 1:
             raise ValueError("Settings.request_bytes is 0; a request must carry something")
+        for name in (*self.observers, self.limiter):
+            if not all(part.isidentifier() for part in name.split(".")) or "." not in name:
+                raise ValueError(f"Settings name {name!r}, which is no dotted path to a function")
         if self.transport not in TRANSPORTS:
             raise ValueError(
                 f"Settings.transport is {self.transport!r}; choose one of {', '.join(TRANSPORTS)}"

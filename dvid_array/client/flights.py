@@ -9,10 +9,11 @@ cancelled read.
 
 from __future__ import annotations
 
+import contextvars
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Generic, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
 
 J = TypeVar("J")
 
@@ -43,6 +44,7 @@ class Crew(Generic[J]):
         self._cutters: dict[int, Callable[[], None]] = {}
         self._lock = threading.Lock()
         self._error: BaseException | None = None
+        self._notes: dict[Hashable, list[Any]] = {}
 
     def each(self, jobs: Iterable[J], work: Callable[[J], None]) -> None:
         """Do `work` for every job; raises the first error."""
@@ -55,6 +57,14 @@ class Crew(Generic[J]):
         queue = iter(listed)
         workers = [_Worker(self, queue, work) for _ in range(count)]
         try:
+            self._run(workers)
+        finally:
+            self._deliver()
+        if self._error is not None:
+            raise self._error
+
+    def _run(self, workers: Sequence[_Worker]) -> None:
+        try:
             for worker in workers:
                 worker.start()
             for worker in workers:
@@ -66,8 +76,17 @@ class Crew(Generic[J]):
                 if worker.ident is not None:
                     worker.join(max(0.0, deadline - time.monotonic()))
             raise
-        if self._error is not None:
-            raise self._error
+
+    def note(self, deliver: Callable[[list[Any]], None], notes: Sequence[Any]) -> None:
+        """Keep notes of a worker for the caller."""
+        with self._lock:
+            self._notes.setdefault(deliver, []).extend(notes)
+
+    def _deliver(self) -> None:
+        with self._lock:
+            kept, self._notes = self._notes, {}
+        for deliver, notes in kept.items():
+            tell(deliver, notes)  # type: ignore[arg-type]
 
     def next(self, queue: Iterator[J]) -> J | None:
         """The next job; None when there is none or the crew has stopped."""
@@ -117,13 +136,19 @@ class Crew(Generic[J]):
 
 
 class _Worker(threading.Thread):
-    def __init__(self, crew: Crew[J], queue: Iterator[J], work: Callable[[J], None]) -> None:
+    """A thread that works in the context of whoever called the crew, as if it were theirs."""
+
+    def __init__(self, crew: Crew[Any], queue: Iterator[Any], work: Callable[[Any], None]) -> None:
         super().__init__(daemon=True, name="dvid_array")
         self.crew = crew
         self._queue = queue
         self._work = work
+        self._context = contextvars.copy_context()
 
     def run(self) -> None:
+        self._context.run(self._through)
+
+    def _through(self) -> None:
         while (job := self.crew.next(self._queue)) is not None:
             try:
                 self._work(job)
@@ -134,6 +159,15 @@ class _Worker(threading.Thread):
 def current() -> Crew[object] | None:
     """The crew whose worker this thread is."""
     return getattr(threading.current_thread(), "crew", None)
+
+
+def tell(deliver: Callable[[list[Any]], None], notes: Sequence[Any]) -> None:
+    """Deliver notes in the thread that waits for this one: when its crew has ended, or now, where
+    it is nobody's worker. `deliver` names itself: notes for equal ones come together."""
+    if crew := current():
+        crew.note(deliver, notes)
+    else:
+        deliver(list(notes))
 
 
 def pause(seconds: float) -> bool:

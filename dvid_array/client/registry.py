@@ -105,6 +105,10 @@ class State:
     extents: Table[tuple[str, str], Extents] = field(default_factory=lambda: Table(4096))
     blocks: BlockLocks = field(default_factory=BlockLocks)
     cache: BlockCache = field(default_factory=BlockCache)
+    hooks: Table[str, Any] = field(default_factory=lambda: Table(256))
+    """Observers and limiters by name."""
+    limits: Table[Hashable, Any] = field(default_factory=lambda: Table(256))
+    """What limiters count with."""
 
 
 _state = State()

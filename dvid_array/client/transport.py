@@ -26,7 +26,7 @@ import requests
 import urllib3
 
 from dvid_array import errors
-from dvid_array.client import connections, flights
+from dvid_array.client import connections, flights, hooks
 from dvid_array.client.redaction import redacted
 from dvid_array.client.registry import Credentials, Origin, state
 from dvid_array.protocol import sentences
@@ -145,21 +145,40 @@ class Transport:
             Of the class that the fault deserves, with the server's own sentence.
         """
         patience = _Patience(self.settings, self._shown(call))
-        known = state().origins.get(self.origin, Origin)
         while True:
             try:
-                with self._answer(call) as response:
-                    known.answered = True
-                    self._refuse(call, response)
-                    body = Body(response)
-                    result = receive(body)
-                    body.end()
-                return result
+                with hooks.admitted(self.origin, self.settings):
+                    return self._attempt(call, receive)
             except Exception as foreign:
-                fault = self._told(call, foreign, known.answered)
+                answered = state().origins.get(self.origin, Origin).answered
+                fault = self._told(call, foreign, answered)
             # here and not above, so that the error is not chained to a foreign one: those print
             # whole URLs, and hold the headers
             patience.wait(fault)
+
+    def _attempt(self, call: Call, receive: Callable[[Body], T]) -> T:
+        """Send a call once; observers are told what became of it."""
+        began, body, failed = time.perf_counter(), None, True
+        try:
+            with self._answer(call) as response:
+                state().origins.get(self.origin, Origin).answered = True
+                self._refuse(call, response)
+                body = Body(response)
+                result = receive(body)
+                body.end()
+                failed = False
+            return result
+        finally:
+            exchange = hooks.Exchange(
+                call.method,
+                self.address(call),
+                began,
+                time.perf_counter(),
+                sent=len(call.body or b""),
+                received=body.received if body else 0,
+                failed=failed,
+            )
+            hooks.tell(self.settings.observers, exchange)
 
     def document(self, call: Call) -> bytes:
         """The whole body of an answer."""

@@ -1,0 +1,43 @@
+"""A limit on the requests that all workers of a cluster have in flight together.
+
+Owns who counts them. Must not know requests.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from distributed import Client, Semaphore, Worker, get_worker
+
+from dvid_array.client.hooks import Limit
+from dvid_array.client.registry import state
+
+
+def leases(origin: str, number: int) -> Limit:
+    """The limiter that `Settings` name unless told otherwise.
+
+    On a worker, or next to a client, the cluster's scheduler counts; else this process does.
+    Arrays with the same server and number share one limit. A lease of a worker that dies comes back
+    after dask's ``distributed.scheduler.locks.lease-timeout``.
+    """
+    home = _home()
+    key = ("leases", origin, number, home and home.id)
+    limit: Limit = state().limits.get(key, lambda: _limit(f"dvid {origin} {number}", number, home))
+    return limit
+
+
+def _limit(name: str, number: int, home: Worker | Client | None) -> Limit:
+    if home is None:
+        return threading.BoundedSemaphore(number)
+    made: Limit = Semaphore(number, name, scheduler_rpc=home.scheduler, loop=home.loop)  # type: ignore[no-untyped-call]
+    return made
+
+
+def _home() -> Worker | Client | None:
+    """The worker that runs this task, or this process's client."""
+    for find in (get_worker, Client.current):
+        try:
+            return find()
+        except ValueError:
+            continue
+    return None
