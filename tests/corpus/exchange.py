@@ -22,6 +22,8 @@ import lz4.block
 import numpy as np
 from PIL import Image
 
+from tests.corpus import label_block
+
 Json = Any
 
 HEADERS = ("content-type", "content-encoding", "x-content-type-options", "allow", "location")
@@ -317,6 +319,8 @@ def unpack_voxels(codec: str, data: bytes, size: int) -> bytes:
         return bytes(lz4.block.decompress(data))
     if codec == "gzip":
         return gzip.decompress(data)
+    if codec == "label block":
+        return label_block.decode(data).tobytes(order="F")
     return data
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -17,15 +18,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.request import urlopen
 
-from tests.corpus import scenes_images, scenes_labels, scenes_rois, scenes_server
+from tests.corpus import (
+    scenes_images,
+    scenes_label_reads,
+    scenes_labels,
+    scenes_rois,
+    scenes_server,
+)
 from tests.corpus.exchange import Answer, Request, Teller
 from tests.corpus.scenarios import SCENARIOS, Scenario
 
-SCENES = (scenes_server, scenes_images, scenes_labels, scenes_rois)
+SCENES = (scenes_server, scenes_images, scenes_labels, scenes_label_reads, scenes_rois)
 """The modules whose scenarios fill the table."""
 FOLDER = Path(__file__).parent / "recorded"
 SETTLE_SECONDS = 0.15
-"""DVID counts labels behind the answer to a post."""
+SETTLING = re.compile("/(raw|blocks|merge|cleave|split-supervoxel|renumber)(/|$)")
+"""DVID counts labels behind the answer to such a post."""
 
 
 def play(scenario: Scenario, ask: Callable[[Request], Answer]) -> list[tuple[Request, Answer]]:
@@ -33,7 +41,7 @@ def play(scenario: Scenario, ask: Callable[[Request], Answer]) -> list[tuple[Req
     exchanges = []
     for request in scenario():
         exchanges.append((request, ask(request)))
-        if request.method == "POST" and "/raw/" in request.path:
+        if request.method == "POST" and SETTLING.search(request.path):
             time.sleep(SETTLE_SECONDS)
     return exchanges
 
