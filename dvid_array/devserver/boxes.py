@@ -8,17 +8,32 @@ of an answer is one layer, however large the box.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from dvid_array.box import BlockGrid, Box, Triple
 from dvid_array.devserver.answers import Piece
 from dvid_array.devserver.blocks import Volume
-from dvid_array.devserver.encoding import Codec
+from dvid_array.devserver.encoding import array
+from dvid_array.devserver.instances import Instance
 from dvid_array.devserver.store import Db, Store
 from dvid_array.errors import DvidProtocolError
 from dvid_array.protocol.voxels import Array, Payload, to_bytes
+
+
+class Codec(Protocol):
+    """How the blocks of an instance are stored."""
+
+    @property
+    def instance(self) -> Instance:
+        """Whose blocks."""
+
+    def stored(self, voxels: Array, /) -> bytes:
+        """What is stored of a block's voxels (channel, x, y, z)."""
+
+    def voxels(self, stored: Payload, /) -> Array:
+        """The voxels (channel, x, y, z) of a stored block."""
 
 
 def assemble(db: Db, volume: Volume, codec: Codec, box: Box) -> Array:
@@ -32,7 +47,7 @@ def assemble(db: Db, volume: Volume, codec: Codec, box: Box) -> Array:
         whole = grid.block_box(block)
         part = whole.intersect(box)
         try:
-            voxels = codec.array(codec.decode(stored), grid.block)
+            voxels = codec.voxels(stored)
         except DvidProtocolError:
             # A damaged block reads as zeros, as in DVID.
             continue
@@ -53,21 +68,18 @@ def raw(store: Store, volume: Volume, codec: Codec, box: Box) -> Iterator[Piece]
             z = end
 
 
-def cut(codec: Codec, data: Payload, box: Box) -> Iterator[tuple[Triple, Array]]:
+def cut(instance: Instance, data: Payload, box: Box) -> Iterator[tuple[Triple, Array]]:
     """The blocks of an aligned box's raw bytes."""
     if box.empty:
         # DVID takes sizes with two negative numbers, and stores nothing.
         return
-    array = codec.array(data, box.shape)
-    grid = BlockGrid(codec.instance.block)
+    voxels = array(instance, data, box.shape)
+    grid = BlockGrid(instance.block)
     for block in grid.each(box):
         inside = grid.block_box(block).slices(box.start)
-        yield block, array[(slice(None), *inside)]
+        yield block, voxels[(slice(None), *inside)]
 
 
 def stored(codec: Codec, data: Payload, box: Box) -> list[tuple[Triple, bytes]]:
     """The blocks of an aligned box's raw bytes as they are stored."""
-    dtype = codec.instance.kind.dtype
-    return [
-        (block, codec.encode(to_bytes(voxels, dtype))) for block, voxels in cut(codec, data, box)
-    ]
+    return [(block, codec.stored(voxels)) for block, voxels in cut(codec.instance, data, box)]

@@ -11,7 +11,7 @@ Source: `datatype/common/labels/compressed.go` (Downres, setBlank), `datatype/la
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ import numpy as np
 from dvid_array.box import Triple, triple
 
 Labels = np.ndarray[Any, np.dtype[np.uint64]]
-Octants = list[Labels | None]
+Octants = list[Triple | None]
+"""Which changed block each octant of a parent is made of."""
 
 
 class NegativeOctantError(Exception):
@@ -47,7 +48,7 @@ def _winners(votes: Labels) -> Labels:
     return winners
 
 
-def parents(changed: Mapping[Triple, Labels]) -> dict[Triple, Octants]:
+def parents(changed: Iterable[Triple]) -> dict[Triple, Octants]:
     """The blocks of the next scale that changed ones are part of, with their octants.
 
     Raises
@@ -56,13 +57,13 @@ def parents(changed: Mapping[Triple, Labels]) -> dict[Triple, Octants]:
         Where DVID would panic.
     """
     found: dict[Triple, Octants] = {}
-    for block, labels in changed.items():
+    for block in changed:
         x, y, z = (int(math.fmod(value, 2)) for value in block)
         octant = 4 * z + 2 * y + x
         if octant < 0:
             raise NegativeOctantError(f"runtime error: index out of range [{octant}]")
         octants = found.setdefault(triple(value >> 1 for value in block), [None] * 8)
-        octants[octant] = labels
+        octants[octant] = block
     return found
 
 
@@ -74,15 +75,19 @@ def next_scale(
     Parameters
     ----------
     changed : mapping
-        Block coordinates -> labels (x, y, z) of the changed blocks.
+        Block coordinates -> labels (x, y, z) of the changed blocks; at most eight are held at a
+        time.
     stored : callable
         What the next scale holds at a block, zeros where nothing.
     """
     for block, octants in parents(changed).items():
-        yield block, _merged(octants, block, stored)
+        parts = [None if octant is None else changed[octant] for octant in octants]
+        yield block, _merged(parts, block, stored)
 
 
-def _merged(octants: Octants, block: Triple, stored: Callable[[Triple], Labels]) -> Labels:
+def _merged(
+    octants: list[Labels | None], block: Triple, stored: Callable[[Triple], Labels]
+) -> Labels:
     shape = next(octant.shape for octant in octants if octant is not None)
     solid = {_solid(octant) for octant in octants}
     if len(solid) == 1 and None not in solid:

@@ -1,8 +1,8 @@
 """Stored bytes of blocks: how they are made when written, and read back. Must not know where they
 are kept.
 
-Image blocks are stored as DVID stores them, so that they can be sent as they are. Label blocks are
-kept as bare LZ4 of plain voxels: DVID's own format for them can come without moving anything else.
+Blocks are stored as DVID stores them, so that they can be sent as they are. Those of labels have a
+codec of their own, in `label_storage`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ def _jpeg(data: Payload, width: int) -> bytes:
 _ENCODERS: dict[str, Callable[[Payload, int], bytes]] = {
     "none": lambda data, level: bytes(data),
     "lz4": lambda data, level: voxels.encode_lz4(data, sized=True),
-    "lz4 bare": lambda data, level: voxels.encode_lz4(data, sized=False),
     "gzip": gzipped,
     "jpeg": _jpeg,
 }
@@ -54,8 +53,6 @@ class Codec:
     @property
     def name(self) -> str:
         """The codec's name among the dialect's."""
-        if self.instance.kind.family == "labels":
-            return "lz4 bare"
         stored: str = self.instance.facts["compression"]
         return "jpeg" if self.instance.facts["gridstore"] else stored
 
@@ -74,7 +71,15 @@ class Codec:
         """The voxels of a stored block."""
         return voxels.decode(_DECODER.get(self.name, self.name), stored, self.block_bytes)
 
-    def array(self, data: Payload, size: Triple) -> Array:
-        """Voxels as an array (channel, x, y, z)."""
-        kind = self.instance.kind
-        return voxels.from_bytes(data, size, kind.dtype, kind.channels)
+    def stored(self, block: Array) -> bytes:
+        """What is stored of a block's voxels (channel, x, y, z)."""
+        return self.encode(voxels.to_bytes(block, self.instance.kind.dtype))
+
+    def voxels(self, stored: Payload) -> Array:
+        """The voxels (channel, x, y, z) of a stored block."""
+        return array(self.instance, self.decode(stored), self.instance.block)
+
+
+def array(instance: Instance, data: Payload, size: Triple) -> Array:
+    """Raw voxels as an array (channel, x, y, z)."""
+    return voxels.from_bytes(data, size, instance.kind.dtype, instance.kind.channels)

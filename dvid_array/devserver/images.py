@@ -61,7 +61,7 @@ def _raw(call: InstanceCall) -> Answer:
         raise refusal("gridstore raw", name=call.instance.name)
     axes = geometry.axes(args[0])
     if len(axes) == 2:
-        return volumes.picture(call, axes)
+        return volumes.picture(call, axes, Codec(call.instance))
     geometry.check_volume(axes)
     volumes.throttle(call)
     subvolume = geometry.subvolume(args[1], args[2])

@@ -5,6 +5,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
+from dvid_array.box import Triple
+from dvid_array.devserver import google
 from dvid_array.devserver.answers import Body, Piece, Refusal
 from dvid_array.devserver.service import PIECE_BYTES
 from dvid_array.protocol import voxels
@@ -13,22 +17,35 @@ BOMB_BYTES = 1 << 24
 """Gzip data that holds more than this and twice what it should is not read to its end."""
 
 
-def _lz4(parts: Iterator[Piece]) -> Iterator[Piece]:
+def _lz4(parts: Iterator[Piece], size: Triple) -> Iterator[Piece]:
     yield voxels.encode_lz4(b"".join(parts), sized=False)
 
 
-def _gzip(parts: Iterator[Piece]) -> Iterator[Piece]:
+def _gzip(parts: Iterator[Piece], size: Triple) -> Iterator[Piece]:
     stream = zlib.compressobj(wbits=31)
     for part in parts:
         yield stream.compress(part)
     yield stream.flush()
 
 
-COMPRESSIONS: dict[str, Callable[[Iterator[Piece]], Iterator[Piece]]] = {
-    "": lambda parts: parts,
+def _google(parts: Iterator[Piece], size: Triple) -> Iterator[Piece]:
+    if any(extent % google.EDGE for extent in size):
+        raise Refusal(400, "volume must be a multiple of the block size")
+    yield google.encode(np.frombuffer(b"".join(parts), "<u8").reshape(size[::-1]))
+
+
+COMPRESSIONS: dict[str, Callable[[Iterator[Piece], Triple], Iterator[Piece]]] = {
+    "": lambda parts, size: parts,
     "lz4": _lz4,
     "gzip": _gzip,
+    "google": _google,
+    "googlegzip": lambda parts, size: _gzip(_google(parts, size), size),
 }
+"""Compression -> raw voxels of a box of some size, packed."""
+WHOLE = ("lz4", "google", "googlegzip")
+"""What is made of a whole box at once."""
+HEADERS = {"googlegzip": {"content-encoding": "gzip"}}
+"""The one body that says it is compressed."""
 
 
 def _plain(body: Body, expected: int) -> tuple[int, bytes | bytearray]:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dvid_array.devserver import boxes, catalog, instances, pictures
 from dvid_array.devserver.answers import InstanceCall, Piece, Refusal, Reply, refusal
 from dvid_array.devserver.blocks import Volume
-from dvid_array.devserver.encoding import Codec
 from dvid_array.devserver.geometry import Subvolume, shown
 from dvid_array.devserver.service import PIECE_BYTES
 from dvid_array.devserver.store import Db
@@ -98,7 +97,9 @@ def still_open(db: Db, call: InstanceCall) -> None:
         )
 
 
-def picture(call: InstanceCall, axes: tuple[int, ...], scale: int = 0, prefix: str = "") -> Reply:
+def picture(
+    call: InstanceCall, axes: tuple[int, ...], codec: boxes.Codec, scale: int = 0, prefix: str = ""
+) -> Reply:
     """The picture of a plane."""
     plane = pictures.plane(axes, call.address.args[1], call.address.args[2])
     if call.method != "GET":
@@ -109,5 +110,5 @@ def picture(call: InstanceCall, axes: tuple[int, ...], scale: int = 0, prefix: s
     check_size(wanted.pixels, str(wanted), voxel_bytes(call), prefix)
     refuse_roi(call)
     with call.service.store.reading() as db:
-        array = boxes.assemble(db, stored_at(call, scale), Codec(call.instance), wanted.box)
+        array = boxes.assemble(db, stored_at(call, scale), codec, wanted.box)
     return pictures.picture(array, wanted, plane, call.address.args[3:4])

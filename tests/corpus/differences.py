@@ -28,8 +28,13 @@ UNRECORDED: tuple[str, ...] = (
     "Request bodies are limited (413), documents to 16 MiB; DVID reads whatever comes.",
     "Hosts other than loopback names are refused (400) while the server listens on loopback.",
     "A store that is full answers 500 and stores nothing of the post; DVID may store some blocks.",
-    "Labels are kept as plain voxels: `compression=blocks`, POST `blocks`, merges and everything "
-    "about indices is not there yet.",
+    "Posted label blocks must have the instance's block size and be whole; DVID checks little, and "
+    "fails later, when it reads them.",
+    "`label` and `labels` at negative coordinates that are no multiple of the block: where a block "
+    "has several labels DVID reads bits of other voxels, and this server answers 0.",
+    "A labelmap that says it is stored as LZ4 or plain refuses posted blocks as in DVID, but reads "
+    "right; DVID's block frames are broken then.",
+    "Merges and everything about label indices is not there yet.",
     "`help`, `storage`, `server/config`, `server/token`, `user-latencies`, `sync`, `tags`, `arb`, "
     "POST `maxlabel` and `nextlabel`, DAG merges, the blob store and authentication are left out.",
     "Voxels are not masked by a region of interest (`roi=`): the region's own mask is.",

@@ -200,12 +200,3 @@ def test_gzip_bombs(asker: Asker) -> None:
     answer = asker.post(f"{where}/raw/0_1_2/16_16_16/0_0_0?compression=gzip", bomb)
     assert answer.status == 400
     assert "expected 32768 bytes" in answer.text
-
-
-def test_blocks_are_left_to_another_day(asker: Asker) -> None:
-    where = asker.instance(asker.repo(), "seg", "labelmap")
-    for path in ("blocks/16_16_16/0_0_0?compression=blocks", "specificblocks?blocks=0,0,0"):
-        answer = asker.get(f"{where}/{path}")
-        assert (answer.status, "ask for lz4" in answer.text) == (400, True)
-    assert "Bad API call" in asker.post(f"{where}/blocks", b"").text
-    assert "Bad API call" in asker.get(f"{where}/sparsevol/1").text

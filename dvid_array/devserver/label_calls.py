@@ -1,0 +1,62 @@
+"""What answers of labels read from their calls. Must not know what they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import md5
+from typing import TypeVar
+
+from dvid_array.devserver import geometry
+from dvid_array.devserver.answers import Body, InstanceCall, NeedsBody, Refusal, Reply
+from dvid_array.devserver.label_storage import LabelCodec
+
+Given = TypeVar("Given")
+
+
+def scale(call: InstanceCall, complaint: str = "") -> int:
+    """The scale that is asked for."""
+    text = call.query.get("scale", "")
+    try:
+        # DVID cuts the number to eight bits and checks nothing.
+        return geometry.whole(text, bits=64, function="Atoi") % 256 if text else 0
+    except Refusal as bad:
+        raise Refusal(bad.status, complaint + bad.text) from bad
+
+
+def codec(call: InstanceCall) -> LabelCodec:
+    """How stored blocks are shown to this call."""
+    return LabelCodec(call.instance)
+
+
+def listed(
+    call: InstanceCall,
+    what: str,
+    read: Callable[[Body], Given],
+    then: Callable[[Given], Reply],
+) -> NeedsBody:
+    """A GET with a list in its body, whose MD5 can be told.
+
+    Parameters
+    ----------
+    call : InstanceCall
+        The call.
+    what : str
+        How DVID calls the request.
+    read : callable
+        Body -> list; ValueError where it is none.
+    then : callable
+        The answer to the list.
+    """
+
+    def asked(body: Body) -> Reply:
+        expected = call.query.get("hash", "")
+        found = md5(body.data, usedforsecurity=False).hexdigest() if expected else ""
+        if expected != found:
+            raise Refusal(400, f"content hash incorrect.  expected {expected}, got {found}")
+        try:
+            given = read(body)
+        except ValueError as bad:
+            raise Refusal(400, f"Bad {what} request JSON: {bad}") from bad
+        return then(given)
+
+    return NeedsBody(asked)
