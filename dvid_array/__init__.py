@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dvid_array.opening import connect, open, serve
     from dvid_array.repository import Node, Repo, Server
     from dvid_array.settings import Settings
+    from dvid_array.sparse_volume import SparseVolume
     from dvid_array.views import Plan
 
 __version__ = "0.1.0"
@@ -44,6 +45,7 @@ _HOMES = {
     "Repo": "repository",
     "Server": "repository",
     "Settings": "settings",
+    "SparseVolume": "sparse_volume",
     "Plan": "views",
 }
 
@@ -71,6 +73,7 @@ __all__ = [
     "Repo",
     "Server",
     "Settings",
+    "SparseVolume",
     "connect",
     "open",
     "serve",

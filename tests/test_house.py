@@ -22,10 +22,11 @@ SOURCES = {
 }
 
 FLOORS = {
-    1: "box errors facts settings",
+    1: "box errors facts settings units",
     2: "addresses casting chunking protocol selection",
     3: "client devserver",
-    4: "array attributes bodies display doors opening progress refusals repository rois views",
+    4: "array attributes bodies display doors opening progress refusals repository rois "
+    "sparse_volume views",
     5: "adapters cli pydvid testing __main__",
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms.split()}
@@ -43,6 +44,7 @@ LIBRARIES = {
     "PIL": "protocol.voxels devserver",
     "requests": "client.transport client.connections",
     "rich": "cli",
+    "sparse": "adapters.sparse",
     "sqlite3": "devserver",
     "starlette": "devserver",
     "tqdm": "progress",

@@ -71,6 +71,15 @@ def joined(runs: Runs) -> Runs:
     return np.stack([x[start], y[start], z[start], stop - x[start]], axis=1)
 
 
+def voxels(runs: Runs) -> Runs:
+    """Coordinates x, y, z of each voxel, shape (n, 3)."""
+    length = runs[:, 3]
+    every = np.repeat(runs[:, :3], length, axis=0)
+    first = np.repeat(np.cumsum(length) - length, length)
+    every[:, 0] += np.arange(len(every)) - first
+    return every
+
+
 def of_mask(mask: Mask, start: Triple = (0, 0, 0)) -> Runs:
     """The runs of a mask (x, y, z) whose first voxel is `start`, in order of z, y, x. A mask in
     Fortran order is read as it lies."""
