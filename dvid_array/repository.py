@@ -13,7 +13,7 @@ from typing import Any
 
 from dvid_array import facts
 from dvid_array.array import DvidArray
-from dvid_array.box import triple
+from dvid_array.box import Box, triple
 from dvid_array.client.catalog import Catalog
 from dvid_array.client.transport import Transport
 from dvid_array.client.volume import Volume
@@ -155,6 +155,11 @@ class Repo:
             for name, entry in self._facts.instances.items()
         }
 
+    @property
+    def info(self) -> Mapping[str, Any]:
+        """The document itself, as the server wrote it: Root, Alias, DAG, DataInstances."""
+        return self._facts.document
+
     def refresh(self) -> Repo:
         """Read the document again."""
         self._document = None
@@ -278,6 +283,7 @@ class Node:
         *,
         channels: int = 1,
         shape: Sequence[int] | None = None,
+        minindex: Sequence[int] | None = None,
         block: Sequence[int] = (64, 64, 64),
         resolution: Sequence[float] | float = (1, 1, 1),
         units: Sequence[str] | str = "nanometers",
@@ -297,7 +303,9 @@ class Node:
         channels : int
             Values a voxel: 4 for uint8 makes an RGBA volume.
         shape : three integers, optional
-            Extent x, y, z reported before anything is written.
+            Upper corner x, y, z reported before anything is written.
+        minindex : three integers, optional
+            Lower corner that goes with it; zeros if not given.
         block : three integers
             Voxels stored together along x, y, z.
         resolution : three numbers or one
@@ -322,7 +330,7 @@ class Node:
         setup = documents.volume_config(
             found,
             name,
-            shape=None if shape is None else triple(integer(n) for n in tuple(shape)[-3:]),
+            extents=_extents(shape, minindex),
             block=triple(integer(n) for n in block),
             resolution=resolution,
             units=units,
@@ -375,3 +383,13 @@ class Node:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Node, (self._server, self._uuid)
+
+
+def _extents(shape: Sequence[int] | None, minindex: Sequence[int] | None) -> Box | None:
+    """The box between two corners; a leading channel is understood."""
+    if shape is None:
+        if minindex is not None:
+            raise ValueError(f"minindex {tuple(minindex)} needs a shape, the upper corner")
+        return None
+    lower = (0, 0, 0) if minindex is None else triple(integer(n) for n in tuple(minindex)[-3:])
+    return Box(lower, triple(integer(n) for n in tuple(shape)[-3:]))

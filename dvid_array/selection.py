@@ -134,7 +134,7 @@ def basic(key: Any, axes: Sequence[Axis]) -> Selection:
     IndexError, TypeError
         As numpy does, with the remedy where numpy would do something this package does not.
     """
-    parts = _expand(key, axes)
+    parts = expand(key, len(axes))
     lists = [part for part in parts if _is_list(part)]
     if len(lists) > 1:
         raise IndexError(
@@ -149,7 +149,7 @@ def basic(key: Any, axes: Sequence[Axis]) -> Selection:
 
 def outer(key: Any, axes: Sequence[Axis]) -> Selection:
     """What `arr.oindex[key]` selects: lists on several axes mean their outer product."""
-    parts = _expand(key, axes)
+    parts = expand(key, len(axes))
     if any(part is None for part in parts):
         raise IndexError("None is not understood by .oindex: use it on the result")
     return Selection(*_pick(parts, axes))
@@ -193,20 +193,19 @@ def _array(part: Any) -> Array:
     return array.astype(np.int64) if not array.size and isinstance(part, Sequence) else array
 
 
-def _expand(key: Any, axes: Sequence[Axis]) -> list[Any]:
-    """One part for each axis, and the `None`s between them."""
+def expand(key: Any, axes: int) -> list[Any]:
+    """One part for each of so many axes, and the `None`s between them."""
     parts = [_part(part) for part in (key if isinstance(key, tuple) else (key,))]
     used = sum(part is not None and part is not Ellipsis for part in parts)
-    if used > len(axes):
+    if used > axes:
         raise IndexError(
-            f"too many indices: the array has {len(axes)} axes (c, x, y, z), "
-            f"but {used} were indexed"
+            f"too many indices: the array has {axes} axes (c, x, y, z), but {used} were indexed"
         )
     dots = [place for place, part in enumerate(parts) if part is Ellipsis]
     if len(dots) > 1:
         raise IndexError("an index can only have a single ellipsis ('...')")
     place = dots[0] if dots else len(parts)
-    fill = [slice(None)] * (len(axes) - used)
+    fill = [slice(None)] * (axes - used)
     return parts[:place] + fill + parts[place + len(dots) :]
 
 

@@ -62,6 +62,9 @@ class Settings:
     """Set exact extents after a write that grew them; False leaves DVID's block rounding."""
     transport: str = "auto"
     """How voxels are read: "auto", "blocks" (stored blocks) or "raw"."""
+    query: tuple[tuple[str, str], ...] = ()
+    """Further query arguments of every request for voxels, as pairs; a `roi` masks what is read and
+    written."""
     tls_verify: bool = True
     """Whether certificates of https servers are checked."""
     ca_bundle: str | None = None
@@ -84,6 +87,12 @@ class Settings:
                 f"Settings.transport is {self.transport!r}; choose one of {', '.join(TRANSPORTS)}"
             )
 
+        if owned := sorted(OWNED_ARGUMENTS.intersection(name for name, _ in self.query)):
+            raise ValueError(
+                f"Settings.query holds {', '.join(owned)}, which the client says itself: see the "
+                "arguments of connect() and open(), and the other settings"
+            )
+
     @property
     def piece_bytes(self) -> int:
         """Bytes of one body that is held in memory: all of them together stay within 64 MiB."""
@@ -95,5 +104,12 @@ class Settings:
         return memory_available() // 2 if self.max_bytes is None else self.max_bytes
 
 
+OWNED_ARGUMENTS = frozenset(
+    (
+        *("blocks", "compression", "downres", "mutate", "noindexing"),
+        *("scale", "supervoxels", "throttle", "admintoken"),
+    )
+)
+"""Query arguments on which the bytes of a request depend, or a secret."""
 TRANSPORTS = ("auto", "blocks", "raw")
 DEFAULT = Settings()

@@ -21,6 +21,8 @@ from dvid_array.settings import memory_available
         ({"max_bytes": -1}, "max_bytes"),
         ({"threads": 0}, "threads is 0"),
         ({"request_bytes": 0}, "request_bytes is 0"),
+        ({"query": (("roi", "x"), ("scale", "1"))}, "holds scale, which the client says itself"),
+        ({"query": (("admintoken", "x"),)}, "admintoken"),
         ({"transport": "smoke"}, "'smoke'; choose one of auto"),
     ],
 )

@@ -52,12 +52,13 @@ def transport(volume: Volume, boxes: Sequence[Box]) -> ReadTransport:
     DvidTypeError
         Where the settings name a way that this volume does not have.
     """
-    wish = volume.settings.transport
+    # of all ways only `raw` masks
+    wish = volume.settings.transport if volume.mask is None else "raw"
     able = [way for way in TRANSPORTS if way.serves(volume) and wish in ("auto", way.name)]
     if not able:
         raise DvidTypeError(
             f"{volume.instance.name!r} cannot be read by {wish!r}: "
-            "leave Settings.transport at 'auto'"
+            "leave Settings.transport at 'auto', and Settings.query without a roi"
         )
     fits = [way for way in able if not way.streams or not _wasteful(volume, boxes)]
     return (fits or able)[0]
@@ -212,7 +213,7 @@ def _raw_call(volume: Volume, request: Request) -> Call:
 
 
 def _query(volume: Volume) -> dict[str, str]:
-    query = {"throttle": "on"} if volume.settings.server_throttle else {}
+    query = volume.query
     if volume.scale:
         query["scale"] = str(volume.scale)
     if volume.supervoxels:

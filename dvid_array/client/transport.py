@@ -216,7 +216,7 @@ class Transport:
     def _answer(self, call: Call) -> Iterator[requests.Response]:
         settings = self.settings
         credentials = self._credentials()
-        query = dict(call.query) | {"u": credentials.user or _user(), "app": credentials.app or APP}
+        query = {"u": credentials.user or _user(), "app": credentials.app or APP} | call.query
         if call.admin and credentials.admin_token:
             query["admintoken"] = credentials.admin_token
         headers = {"Accept-Encoding": "identity"}

@@ -45,6 +45,17 @@ class Volume:
         return Catalog(self.transport)
 
     @property
+    def query(self) -> dict[str, str]:
+        """Query arguments of every request for its voxels."""
+        throttle = {"throttle": "on"} if self.settings.server_throttle else {}
+        return dict(self.settings.query) | throttle
+
+    @property
+    def mask(self) -> str | None:
+        """Name of the region of interest that the server masks voxels with."""
+        return dict(self.settings.query).get("roi")
+
+    @property
     def key(self) -> tuple[str, str]:
         """What names this data on any server: version and data id."""
         return self.uuid, self.instance.data_uuid
@@ -88,6 +99,7 @@ class Volume:
             instance.kind.name,
             self.scale,
             self.supervoxels,
+            self.mask,
             changes,
             *view,
         )
@@ -105,6 +117,11 @@ class Volume:
     def unmerged(self) -> Volume:
         """The same labels as they are stored, before merges."""
         return replace(self, supervoxels=True)
+
+    def unmasked(self) -> Volume:
+        """The same voxels, whatever region of interest they are masked with."""
+        query = tuple(pair for pair in self.settings.query if pair[0] != "roi")
+        return self.with_settings(replace(self.settings, query=query))
 
     def with_settings(self, settings: Settings) -> Volume:
         """The same volume, its requests made otherwise."""

@@ -219,14 +219,15 @@ def _body(volume: Volume, source: Grid, piece: _Piece) -> memoryview:
 
 
 def _as_stored(volume: Volume) -> Volume:
-    """The volume as its blocks are stored: labels before merges."""
-    return volume.unmerged() if volume.instance.kind.has_versions_of_labels else volume
+    """The volume as its blocks are stored: unmasked, and labels before merges."""
+    whole = volume.unmasked()
+    return whole.unmerged() if volume.instance.kind.has_versions_of_labels else whole
 
 
 def post(volume: Volume, box: Box, body: memoryview) -> None:
     """Post whole blocks. Repeating it changes nothing, so it is repeated when its answer is lost:
     labels are posted with `mutate=true`, without which a repeat would corrupt the label index."""
-    query = {"throttle": "on"} if volume.settings.server_throttle else {}
+    query = volume.query
     data: bytes | memoryview = body
     if volume.instance.kind.family == "labels":
         data = voxels.encode_lz4(body, sized=False)

@@ -224,6 +224,11 @@ class Repo:
         self._source = source
 
     @property
+    def document(self) -> dict[str, Json]:
+        """All of it, as the server wrote it."""
+        return self._document
+
+    @property
     def root(self) -> str:
         """Id of the first version."""
         return str(self._document["Root"])
@@ -297,7 +302,7 @@ def volume_config(
     kind: Kind,
     name: str,
     *,
-    shape: Triple | None,
+    extents: Box | None,
     block: Triple,
     resolution: Sequence[float] | float,
     units: Sequence[str] | str,
@@ -323,16 +328,18 @@ def volume_config(
         )
     if not 0 <= background <= 255:
         raise ValueError(f"background={background} is not between 0 and 255")
-    if shape is not None and min(shape) < 1:
-        raise ValueError(f"shape {shape}: every extent must be at least 1")
+    if extents is not None and extents.empty:
+        raise ValueError(
+            f"shape {extents.stop}: every extent must be at least 1, from {extents.start} on"
+        )
     return config(
         kind.name,
         name,
         BlockSize=_joined(block),
         VoxelSize=_joined(_three(resolution, "resolution", float)),
         VoxelUnits=_joined(_three(units, "units", str)),
-        MinPoint=None if shape is None else "0,0,0",
-        MaxPoint=None if shape is None else _joined(n - 1 for n in shape),
+        MinPoint=None if extents is None else _joined(extents.start),
+        MaxPoint=None if extents is None else _joined(n - 1 for n in extents.stop),
         MaxDownresLevel=None if max_scale is None else str(max_scale),
         Background=str(background) if background else None,
         Compression=compression,

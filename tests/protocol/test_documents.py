@@ -268,7 +268,7 @@ def test_a_repo_without_instances() -> None:
 
 def config(**settings: Any) -> dict[str, str]:
     usual: dict[str, Any] = {
-        "shape": None,
+        "extents": None,
         "block": (32, 32, 32),
         "resolution": 1,
         "units": "nanometers",
@@ -290,7 +290,7 @@ def test_what_a_new_volume_is_told() -> None:
     }
     assert config(
         kind="labelmap",
-        shape=(10, 20, 30),
+        extents=Box((-5, 0, 3), (10, 20, 30)),
         block=(64, 32, 16),
         resolution=(0.1, np.float32(8), 40),
         units=("nm", "nm", "um"),
@@ -303,7 +303,7 @@ def test_what_a_new_volume_is_told() -> None:
         "BlockSize": "64,32,16",
         "VoxelSize": "0.10000000000000001,8,40",
         "VoxelUnits": "nm,nm,um",
-        "MinPoint": "0,0,0",
+        "MinPoint": "-5,0,3",
         "MaxPoint": "9,19,29",
         "MaxDownresLevel": "3",
         "Background": "9",
@@ -322,7 +322,8 @@ def test_every_type_has_a_configuration(kind: str) -> None:
         ({"block": (0, 32, 32)}, "block"),
         ({"block": (-32, 32, 32)}, "block"),
         ({"kind": "labelmap", "block": (24, 32, 32)}, "multiples of 16"),
-        ({"shape": (0, 1, 1)}, "shape"),
+        ({"extents": Box((0, 0, 0), (0, 1, 1))}, "shape"),
+        ({"extents": Box((5, 0, 0), (4, 1, 1))}, r"from \(5, 0, 0\) on"),
         ({"max_scale": 1}, "only label volumes have scales"),
         ({"kind": "labelmap", "max_scale": 256}, "max_scale=256"),
         ({"background": 256}, "background=256"),
