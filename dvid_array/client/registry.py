@@ -128,7 +128,8 @@ def reset() -> None:
     before, _state = _state, State()
     # the parent's locks may be held by threads that the child does not have
     for url, known in list(before.origins._entries.items()):
-        _state.origins.get(url, Origin).credentials = known.credentials
+        kept = Origin(known.credentials, answered=known.answered)
+        _state.origins.get(url, lambda kept=kept: kept)  # type: ignore[misc]
 
 
 os.register_at_fork(after_in_child=reset)

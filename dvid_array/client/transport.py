@@ -259,6 +259,8 @@ class Transport:
             404,
         ):
             kind, remedy = errors.DvidProtocolError, "is it a DVID server?"
+        if sentences.TOKEN in remedy:
+            remedy = f"{'a' if self._credentials().token else 'no'} token was sent: {remedy}"
         sentence = redacted(text)
         said = sentence.split("\n")[0][:500] or f"status {response.status_code} without a word"
         raise kind(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from dvid_array.box import BlockGrid, Box, triple
 from dvid_array.client import registry
@@ -33,6 +34,11 @@ class Volume:
     """Scale of a multi-scale label volume: voxels are 2^scale times as long."""
     supervoxels: bool = False
     """Whether labels are read before merges."""
+
+    def __setstate__(self, facts: dict[str, Any]) -> None:
+        """Whoever made this had answers of the server: here too it is worth waiting for."""
+        self.__dict__.update(facts)
+        registry.state().origins.get(self.transport.origin, registry.Origin).answered = True
 
     @property
     def settings(self) -> Settings:

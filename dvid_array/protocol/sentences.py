@@ -40,7 +40,10 @@ class Sentence:
 _WHOLE = "write whole blocks; arr[...] = reads, patches and posts border blocks by itself"
 _SEND = "the body does not fit the box: this is a fault of the client, please report it"
 _COMMITTED = "the version is committed; write to node.new_version()"
-_TOKEN = "pass token=, or set DVID_TOKEN (on every worker)"
+TOKEN = (
+    "pass token=, or set DVID_TOKEN; arrays carry no credentials to other processes, so on dask "
+    "workers set DVID_TOKEN there, or register dvid_array.adapters.dask.CredentialPlugin"
+)
 
 SENTENCES: dict[str, Sentence] = {
     sentence.name: sentence
@@ -239,20 +242,21 @@ SENTENCES: dict[str, Sentence] = {
             "dsg token required via Authorization header or dsg_token cookie",
             errors.DvidPermissionError,
             401,
-            remedy=_TOKEN,
+            remedy=TOKEN,
         ),
         Sentence(
             "jwt needed",
             "JWT required via Authorization in request header",
             errors.DvidPermissionError,
-            remedy=_TOKEN,
+            remedy=TOKEN,
         ),
-        Sentence("bad token", "invalid DSG token", errors.DvidPermissionError, 401, remedy=_TOKEN),
+        Sentence("bad token", "invalid DSG token", errors.DvidPermissionError, 401, remedy=TOKEN),
         Sentence(
             "no access",
             "does not have sufficient access to dataset",
             errors.DvidPermissionError,
             403,
+            remedy=f"ask for access, or {TOKEN}",
         ),
         Sentence(
             "blocked",
@@ -324,5 +328,5 @@ def classify(status: int, body: str) -> tuple[type[errors.DvidError], str]:
         if sentence.pattern.search(body):
             return sentence.error, sentence.remedy
     fallback = errors.DvidServerError if status >= 500 else errors.DvidRequestError
-    remedy = _TOKEN if status in (401, 403) else ""
+    remedy = TOKEN if status in (401, 403) else ""
     return _BY_STATUS.get(status, fallback), remedy
