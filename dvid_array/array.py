@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from dvid_array import casting, selection
-from dvid_array.attributes import Attributes
 from dvid_array.box import Box, Triple
 from dvid_array.client import reading, writing
 from dvid_array.client.picks import Grid, Points
@@ -27,7 +26,9 @@ from dvid_array.errors import DvidTooLargeError
 from dvid_array.facts import PARALLEL_VOXELS
 from dvid_array.progress import told
 from dvid_array.protocol.voxels import Array
+from dvid_array.pyramids import Scaled
 from dvid_array.refusals import Refusals
+from dvid_array.scales import rescaled
 from dvid_array.selection import Axis, Selection
 from dvid_array.views import OuterIndex, Plan, PointIndex, VoxelIndex
 
@@ -46,14 +47,21 @@ class NodeLike(Protocol):
     def uuid(self) -> str:
         """Full id of the version."""
 
+    @property
+    def instances(self) -> Mapping[str, Any]:
+        """The data instances of its repo, by name."""
+
     def sibling(self, version: str) -> NodeLike:
         """Another version on the same server."""
 
     def open(self, name: str, *, scale: int = 0, supervoxels: bool = False) -> DvidArray:
         """An instance at this version."""
 
+    def open_many(self, names: Iterable[str]) -> list[DvidArray]:
+        """Several instances at this version."""
 
-class DvidArray(Attributes, Refusals):
+
+class DvidArray(Scaled, Refusals):
     """A DVID volume as an array with axes channel, x, y, z.
 
     Slicing fetches voxels, assigning writes them; nothing else makes a request, unless its
@@ -252,6 +260,9 @@ class DvidArray(Attributes, Refusals):
         node = self._node.sibling(version)
         return node.open(self.instance, scale=self.scale, supervoxels=self.supervoxels)
 
+    def _with(self, volume: Volume) -> DvidArray:
+        return DvidArray(self._node, volume)
+
     def refresh(self) -> DvidArray:
         """Read extents and lock state again, in place; returns the array. Two requests at most."""
         self._volume = self._volume.refreshed()
@@ -384,6 +395,10 @@ class DvidWindow(DvidArray):
     def at(self, version: str) -> DvidArray:
         """The same window at another version."""
         return super().at(version).window(self._fixed.start, self._fixed.stop)
+
+    def _same_place(self, other: DvidArray, steps: int) -> DvidArray:
+        box = rescaled(self._fixed, steps)
+        return other.window(box.start, box.stop)
 
     def _inside(self, picked: Selection) -> None:
         for name, axis, extent in zip(self.axiskeys, picked.axes, self.shape, strict=True):

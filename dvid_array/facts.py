@@ -45,6 +45,8 @@ class Kind:
     """How blocks are stored when the creator names nothing."""
     has_extents: bool = True
     """Whether `extents` can be posted."""
+    has_scales: bool = False
+    """Whether an instance keeps coarser scales of itself."""
     has_versions_of_labels: bool = False
     """Whether labels are merged supervoxels (labelmap)."""
 
@@ -69,6 +71,7 @@ KINDS: dict[str, Kind] = {
             default_block=64,
             interpolable=False,
             compression="gzip",
+            has_scales=True,
             has_versions_of_labels=True,
         ),
         _kind(
@@ -78,6 +81,7 @@ KINDS: dict[str, Kind] = {
             default_block=64,
             interpolable=False,
             compression="gzip",
+            has_scales=True,
             has_extents=False,
         ),
         _kind("labelblk", "<u8", family="labels", interpolable=False, has_extents=False),

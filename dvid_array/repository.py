@@ -6,7 +6,7 @@ something in it is first asked for, and again on `.refresh()`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -17,8 +17,9 @@ from dvid_array.box import Box, triple
 from dvid_array.client.catalog import Catalog
 from dvid_array.client.transport import Transport
 from dvid_array.client.volume import Volume
-from dvid_array.errors import DvidNotFoundError
+from dvid_array.errors import DvidExistsError, DvidNotFoundError
 from dvid_array.protocol import documents
+from dvid_array.scales import level_name
 from dvid_array.selection import integer
 
 
@@ -263,13 +264,22 @@ class Node:
         ValueError
             For a scale it does not have, or supervoxels of something else than a labelmap.
         """
-        catalog = self._server._catalog
-        locked = catalog.locked(self._uuid)
-        found = catalog.instance(self._uuid, name)
+        locked = self._server._catalog.locked(self._uuid)
+        return self._array(name, locked, scale=scale, supervoxels=supervoxels)
+
+    def open_many(self, names: Iterable[str]) -> list[DvidArray]:
+        """Several instances as arrays. One request, and one for each."""
+        locked = self._server._catalog.locked(self._uuid)
+        return [self._array(name, locked) for name in names]
+
+    def _array(
+        self, name: str, locked: bool, *, scale: int = 0, supervoxels: bool = False
+    ) -> DvidArray:
+        found = self._server._catalog.instance(self._uuid, name)
         if not 0 <= scale <= found.max_scale:
             raise ValueError(
                 f"{name!r} has scales 0 to {found.max_scale}, not {scale}"
-                + ("" if found.kind.family == "labels" else ": gray pyramids are other instances")
+                + ("" if found.kind.has_scales else f": open {level_name(name, scale)!r} for that")
             )
         if supervoxels and not found.kind.has_versions_of_labels:
             raise ValueError(f"{name!r} is a {found.kind.name}: only a labelmap has supervoxels")
@@ -313,7 +323,11 @@ class Node:
         units : three names or one
             Unit of each axis.
         max_scale : int, optional
-            For labelmaps: how many times the server halves the volume.
+            How many times the volume is halved. A labelmap keeps its scales itself, and the server
+            computes them with each write; left out, there are enough for Neuroglancer when `shape`
+            is given, and none otherwise, since a labelmap with scales has no negative coordinates.
+            Of an image (none when left out) each scale is an instance ``name_<scale>``, made empty
+            here and found by Neuroglancer; `DvidArray.at_scale` opens it.
         background : int
             Value (0..255) that DVID's own viewers show where nothing was written; reads give 0.
         compression : str, optional
@@ -327,7 +341,7 @@ class Node:
             Where the name is taken.
         """
         found = facts.kind_for(dtype, channels, kind)
-        setup = documents.volume_config(
+        setups = documents.volume_configs(
             found,
             name,
             extents=_extents(shape, minindex),
@@ -338,10 +352,19 @@ class Node:
             background=background,
             compression=compression,
         )
-        self._server._catalog.create_instance(self._uuid, setup)
+        self._create(setups)
+        return self.open(name)
+
+    def _create(self, setups: Sequence[dict[str, str]]) -> None:
+        """Make instances: all of them, or none where a name is taken."""
+        names = [setup["dataname"] for setup in setups]
+        taken = [name for name in names if name in self.refresh()] if len(names) > 1 else []
+        if taken:
+            raise DvidExistsError(f"the repo has {', '.join(taken)} already: nothing was made")
+        for setup in setups:
+            self._server._catalog.create_instance(self._uuid, setup)
         if self._repo is not None:
             self._repo.refresh()
-        return self.open(name)
 
     def commit(self, note: str = "") -> Node:
         """Make this version immutable; returns it."""

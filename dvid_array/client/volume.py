@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from dvid_array.box import BlockGrid, Box, triple
+from dvid_array.box import BlockGrid, Box
 from dvid_array.client import registry
 from dvid_array.client.catalog import Catalog
 from dvid_array.client.transport import Transport
 from dvid_array.protocol.documents import Instance
+from dvid_array.scales import rescaled
 from dvid_array.settings import Settings
 
 
@@ -79,10 +80,8 @@ class Volume:
     @property
     def extents(self) -> Box | None:
         """Reported extents in voxels of this scale."""
-        box, step = self.instance.extents, 1 << self.scale
-        if box is None or not self.scale:
-            return box
-        return Box(triple(a // step for a in box.start), triple(-(-b // step) for b in box.stop))
+        box = self.instance.extents
+        return None if box is None else rescaled(box, self.scale)
 
     @property
     def shared_extents(self) -> registry.Extents:
@@ -119,6 +118,10 @@ class Volume:
             if not record.pending:
                 record.box = found.extents
         return replace(self, instance=found, locked=locked)
+
+    def at_scale(self, scale: int) -> Volume:
+        """The same volume at another of its scales."""
+        return replace(self, scale=scale)
 
     def unmerged(self) -> Volume:
         """The same labels as they are stored, before merges."""

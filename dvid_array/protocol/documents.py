@@ -20,6 +20,7 @@ from functools import cache, cached_property
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from dvid_array import scales
 from dvid_array.box import Box, Triple, triple
 from dvid_array.errors import DvidProtocolError
 from dvid_array.facts import LABEL_BLOCK_MULTIPLE, LEGACY_NAMES, Kind, kind_of
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 Json = Any
+
+MAX_IMAGE_SCALE = 30
+"""Beyond it every volume is one voxel."""
 
 
 @cache
@@ -298,6 +302,36 @@ def config(kind: str, name: str, **settings: str | None) -> dict[str, str]:
     return checked
 
 
+def volume_configs(
+    kind: Kind,
+    name: str,
+    *,
+    max_scale: int | None,
+    extents: Box | None,
+    resolution: Sequence[float] | float,
+    **settings: Any,
+) -> list[dict[str, str]]:
+    """The configurations of a new volume and of the instances that hold its coarser scales, where
+    its type keeps none itself; see `volume_config`."""
+    if kind.has_scales or not max_scale:
+        settings |= {"extents": extents, "resolution": resolution}
+        return [volume_config(kind, name, max_scale=max_scale, **settings)]
+    if not 0 < max_scale <= MAX_IMAGE_SCALE:
+        raise ValueError(f"max_scale={max_scale} is not between 0 and {MAX_IMAGE_SCALE}")
+    size = _three(resolution, "resolution", float)
+    return [
+        volume_config(
+            kind,
+            scales.level_name(name, scale),
+            max_scale=None,
+            extents=None if extents is None else scales.rescaled(extents, scale),
+            resolution=[value * (1 << scale) for value in size],
+            **settings,
+        )
+        for scale in range(max_scale + 1)
+    ]
+
+
 def volume_config(
     kind: Kind,
     name: str,
@@ -321,10 +355,10 @@ def volume_config(
     multiple = LABEL_BLOCK_MULTIPLE if kind.family == "labels" else 1
     if any(n < 1 or n % multiple for n in block):
         raise ValueError(f"block {block}: a {kind.name} takes positive multiples of {multiple}")
-    if max_scale is not None and not (kind.family == "labels" and 0 <= max_scale <= 255):
+    if max_scale is not None and not 0 <= max_scale <= (255 if kind.has_scales else 0):
         raise ValueError(
-            f"max_scale={max_scale}: only label volumes have scales (0 to 255); "
-            "gray pyramids are instances of their own"
+            f"max_scale={max_scale}: a labelmap has scales 0 to 255, "
+            "a coarser scale of an image is an instance of its own"
         )
     if not 0 <= background <= 255:
         raise ValueError(f"background={background} is not between 0 and 255")
@@ -340,10 +374,21 @@ def volume_config(
         VoxelUnits=_joined(_three(units, "units", str)),
         MinPoint=None if extents is None else _joined(extents.start),
         MaxPoint=None if extents is None else _joined(n - 1 for n in extents.stop),
-        MaxDownresLevel=None if max_scale is None else str(max_scale),
+        MaxDownresLevel=_scales(kind, extents, max_scale),
         Background=str(background) if background else None,
         Compression=compression,
     )
+
+
+def _scales(kind: Kind, extents: Box | None, max_scale: int | None) -> str | None:
+    """Scales to be kept. Where nobody said how many: enough for a viewer when extents are given
+    that lie at 0 and above; else none, since scales shut out negative coordinates."""
+    if not kind.has_scales:
+        return None
+    if max_scale is None:
+        high = extents is not None and min(extents.start) >= 0
+        max_scale = scales.enough(extents.shape) if extents and high else 0
+    return str(max_scale) if max_scale else None
 
 
 def _joined(values: Iterable[object]) -> str:

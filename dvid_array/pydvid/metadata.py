@@ -167,7 +167,8 @@ class VoxelsMetadata(dict[str, Any]):
             "block": properties.get("BlockSize", (kind.default_block,) * 3),
             "resolution": [axis["Resolution"] for axis in self["Axes"]],
             "units": [axis["Units"] or UNITS for axis in self["Axes"]],
-            "max_scale": properties.get("MaxDownresLevel"),
+            # pydvid writes at negative coordinates, which a labelmap with scales does not have
+            "max_scale": properties.get("MaxDownresLevel", 0),
             "background": properties.get("Background", 0),
         }
         known = [end is not None for end in self.shape[1:]]

@@ -312,6 +312,56 @@ def test_what_a_new_volume_is_told() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("extents", "scales"),
+    [
+        (None, None),
+        (Box((0, 0, 0), (600, 1, 1)), "2"),
+        (Box((0, 0, 0), (1, 1, 1)), "1"),
+        (Box((0, 0, -1), (600, 1, 1)), None),  # scales shut out negative coordinates
+    ],
+)
+def test_labels_get_scales_when_their_extents_are_known(
+    kind: str, extents: Box | None, scales: str | None
+) -> None:
+    told = config(kind=kind, extents=extents).get("MaxDownresLevel")
+    assert told == (scales if kind in ("labelmap", "labelarray") else None)
+    assert "MaxDownresLevel" not in config(kind=kind, extents=extents, max_scale=0)
+
+
+def test_scales_of_an_image_are_instances() -> None:
+    usual: dict[str, Any] = {
+        "block": (32, 32, 32),
+        "units": "nm",
+        "background": 3,
+        "compression": None,
+    }
+    made = documents.volume_configs(
+        kind_of("uint8blk"),
+        "v",
+        max_scale=2,
+        extents=Box((0, 0, 0), (5, 9, 1)),
+        resolution=(1, 2, 0.5),
+        **usual,
+    )
+    assert [(one["dataname"], one["MaxPoint"], one["VoxelSize"]) for one in made] == [
+        ("v", "4,8,0", "1,2,0.5"),
+        ("v_1", "2,4,0", "2,4,1"),
+        ("v_2", "1,2,0", "4,8,2"),
+    ]
+    assert {one["Background"] for one in made} == {"3"}
+    labels = documents.volume_configs(
+        kind_of("labelmap"), "v", max_scale=2, extents=None, resolution=1, **usual
+    )
+    assert [(one["dataname"], one["MaxDownresLevel"]) for one in labels] == [("v", "2")]
+    for wrong in (-1, 31):
+        with pytest.raises(ValueError, match=f"max_scale={wrong} is not between 0 and 30"):
+            documents.volume_configs(
+                kind_of("uint8blk"), "v", max_scale=wrong, extents=None, resolution=1, **usual
+            )
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_type_has_a_configuration(kind: str) -> None:
     assert config(kind=kind)["typename"] == kind
 
@@ -324,7 +374,9 @@ def test_every_type_has_a_configuration(kind: str) -> None:
         ({"kind": "labelmap", "block": (24, 32, 32)}, "multiples of 16"),
         ({"extents": Box((0, 0, 0), (0, 1, 1))}, "shape"),
         ({"extents": Box((5, 0, 0), (4, 1, 1))}, r"from \(5, 0, 0\) on"),
-        ({"max_scale": 1}, "only label volumes have scales"),
+        ({"max_scale": 1}, "is an instance of its own"),
+        ({"kind": "labelblk", "max_scale": 1}, "is an instance of its own"),
+        ({"max_scale": -1}, "max_scale=-1"),
         ({"kind": "labelmap", "max_scale": 256}, "max_scale=256"),
         ({"background": 256}, "background=256"),
         ({"background": -1}, "background=-1"),
