@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
 import dvid_array
-from dvid_array import DvidArray, Node, Settings, errors
+from dvid_array import Settings
 from dvid_array.box import Box
 from dvid_array.client import writing
 from dvid_array.client.picks import Grid
