@@ -61,7 +61,8 @@ class Settings:
     trim_extents: bool = True
     """Set exact extents after a write that grew them; False leaves DVID's block rounding."""
     transport: str = "auto"
-    """How voxels are read: "auto", "blocks" (stored blocks) or "raw"."""
+    """How voxels are read: "auto", "blocks" (blocks as they are stored), "lz4" (label blocks as
+    voxels) or "raw"."""
     query: tuple[tuple[str, str], ...] = ()
     """Further query arguments of every request for voxels, as pairs; a `roi` masks what is read and
     written."""
@@ -111,5 +112,5 @@ OWNED_ARGUMENTS = frozenset(
     )
 )
 """Query arguments on which the bytes of a request depend, or a secret."""
-TRANSPORTS = ("auto", "blocks", "raw")
+TRANSPORTS = ("auto", "blocks", "lz4", "raw")
 DEFAULT = Settings()

@@ -36,6 +36,7 @@ LIBRARIES = {
     "click": "cli",
     "dask": "adapters.dask",
     "distributed": "adapters.dask",
+    "isal": "protocol.gzips",
     "jsonschema": "protocol.documents",
     "lz4": "protocol.voxels",
     "matplotlib": "adapters cli",

@@ -71,7 +71,7 @@ class _Filling:
         for block in self._volume.grid.each(box):
             inside = self._volume.grid.block_box(block)
             part = voxels[(slice(None), *inside.slices(box.start))]
-            self._keep(block, voxels if inside == box else np.array(part, order="F"))
+            self._keep(block, np.array(part, order="F"))
 
     def clear(self, box: Box) -> None:
         for block in self._volume.grid.each(box):

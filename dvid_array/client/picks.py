@@ -22,7 +22,8 @@ class Target(Protocol):
     """Where fetched voxels go."""
 
     def place(self, box: Box, voxels: Array) -> None:
-        """Take what is picked from `box`, all of whose values (c, x, y, z) are given."""
+        """Take what is picked from `box`, all of whose values (c, x, y, z) are given, for as long
+        as this call takes: they lie in memory that is used again."""
 
     def clear(self, box: Box) -> None:
         """What is picked from `box`, which the server does not have, is zero."""

@@ -40,6 +40,8 @@ HEADER = struct.Struct("<IIII")
 SOLID_BYTES = HEADER.size + 8
 MAX_SIDE = 1024
 """Voxels along an axis that DVID allows."""
+WORTH_COMPILING = 160**3
+"""Voxels from which on it pays to load numba, which takes half a second: 16 blocks of 64³."""
 MAX_UNASKED = 256**3
 """Voxels of a block that is decoded without a word on its size: 24 bytes may claim 8 GiB."""
 
@@ -86,6 +88,17 @@ def _engine(name: Engine) -> _Engine:
     if name == "numba":
         raise found
     return cast(_Engine, label_numpy)
+
+
+def engine_for(voxels: int) -> Engine:
+    """The engine for so many voxels: numba, if it is loaded already or worth being loaded."""
+    return "auto" if voxels >= WORTH_COMPILING or _numba.cache_info().currsize else "numpy"
+
+
+def most_bytes(size: Triple) -> int:
+    """Bytes that a block of so many voxels can have: 14 a voxel where each has its own label, and
+    something for unused ones."""
+    return 16 * prod(size) + 4096
 
 
 def decode(
