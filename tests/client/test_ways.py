@@ -81,8 +81,9 @@ def test_older_types(dvid: Dvid, filled: Filled, name: str, ways_of_it: list[str
     assert array.plan(np.s_[:]).transport == ways_of_it[0]
     for transport in ("auto", *ways_of_it):
         array = by(array, transport)
-        assert np.array_equal(array[...], truth)
-        assert np.array_equal(array[0, [1, 69], 5:40], truth[0, [1, 69], 5:40])
+        assert np.array_equal(array.read((0, 0, 0), SHAPE[1:]), truth)
+        # these types have no exact extents: they keep those of whole blocks
+        assert np.array_equal(array[0, [1, 69], 5:40, :50], truth[0, [1, 69], 5:40, :50])
         assert not array.voxels[:, -40:0, 0:10, 0:10].any()
 
 
@@ -150,7 +151,7 @@ def test_merged_and_unmerged(dvid: Dvid, filled: Filled) -> None:
     if not dvid.real:
         pytest.skip("the development server has no merges")
     array, truth = filled("uint64", SHAPE, (32, 32, 32))
-    merge = paths.path(paths.instance(array.uuid, array.name, "merge"))
+    merge = paths.path(paths.instance(array.node.uuid, "volume", "merge"))
     body = json.dumps([10, 11, 12, 150]).encode()
     array._volume.transport.document(Call("POST", merge, {}, body, repeatable=False))
     merged = np.where(np.isin(truth, (11, 12, 150)), np.uint64(10), truth)
