@@ -23,7 +23,7 @@ Fetch = Callable[[Sequence[Box], Target], None]
 def keeps(volume: Volume) -> bool:
     """Whether blocks of this volume may be kept: nobody can change them any
     more, and no mask hides some."""
-    return volume.locked and volume.settings.cache_bytes > 0 and volume.mask is None
+    return volume.locked and volume.settings.cache_bytes > 0 and volume.masked_by is None
 
 
 def read(volume: Volume, boxes: Sequence[Box], target: Target, fetch: Fetch) -> None:

@@ -33,7 +33,7 @@ def transport(volume: Volume, boxes: Sequence[Box]) -> Way:
         Where the settings name a way that this volume does not have.
     """
     # of all ways only `raw` masks
-    wish = volume.settings.transport if volume.mask is None else "raw"
+    wish = volume.settings.transport if volume.masked_by is None else "raw"
     able = [way for way in WAYS if way.serves(volume) and wish in ("auto", way.name)]
     if not able:
         raise DvidTypeError(

@@ -58,7 +58,7 @@ class Volume:
         return dict(self.settings.query) | throttle
 
     @property
-    def mask(self) -> str | None:
+    def masked_by(self) -> str | None:
         """Name of the region of interest that the server masks voxels with."""
         return dict(self.settings.query).get("roi")
 
@@ -104,7 +104,7 @@ class Volume:
             instance.kind.name,
             self.scale,
             self.supervoxels,
-            self.mask,
+            self.masked_by,
             changes,
             *view,
         )
