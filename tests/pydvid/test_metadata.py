@@ -164,7 +164,6 @@ def test_a_volume_can_be_made_like_another(
         (lambda m: m["Axes"][0].update(Size=5), "give the extent of all axes"),
         (lambda m: m["Properties"].update(BlockSize=[0, 32, 32]), "block"),
         (lambda m: m["Properties"].update(Background=256), "background"),
-        (lambda m: m["Properties"].update(MaxDownresLevel=2), "only label volumes"),
         (lambda m: m["Properties"]["Values"].pop(), "uint8 with 3 channel"),
         (lambda m: [v.update(DataType="int8") for v in m["Properties"]["Values"]], "int8 with 4"),
     ],
