@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dvid_array.array import DvidArray, DvidWindow
     from dvid_array.box import Box
+    from dvid_array.client.cache import CacheInfo
     from dvid_array.errors import (
         DvidAlignmentError,
         DvidBusyError,
@@ -38,6 +39,7 @@ _HOMES = {
     "DvidArray": "array",
     "DvidWindow": "array",
     "Box": "box",
+    "CacheInfo": "client.cache",
     "connect": "opening",
     "open": "opening",
     "serve": "opening",
@@ -51,6 +53,7 @@ _HOMES = {
 
 __all__ = [
     "Box",
+    "CacheInfo",
     "DvidAlignmentError",
     "DvidArray",
     "DvidBusyError",

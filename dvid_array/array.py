@@ -18,7 +18,8 @@ import numpy as np
 
 from dvid_array import casting, selection
 from dvid_array.box import Box, Triple
-from dvid_array.client import reading, writing
+from dvid_array.client import caching, reading, writing
+from dvid_array.client.cache import CacheInfo
 from dvid_array.client.picks import Grid, Points
 from dvid_array.client.volume import Volume
 from dvid_array.doors import door
@@ -267,6 +268,10 @@ class DvidArray(Scaled, Refusals):
         """Read extents and lock state again, in place; returns the array. Two requests at most."""
         self._volume = self._volume.refreshed()
         return self
+
+    def cache_info(self) -> CacheInfo:
+        """What this process keeps of blocks read before; see `Settings.cache_bytes`. No request."""
+        return caching.info(self._volume)
 
     def with_settings(self, **changes: Any) -> DvidArray:
         """The same view with some `Settings` changed, by name. No request."""

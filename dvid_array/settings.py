@@ -50,6 +50,9 @@ class Settings:
     """Ask the server to count our requests against its throttle (it answers 503 when busy)."""
     cache_bytes: int = 0
     """Decoded blocks of committed versions kept per process; 0 keeps none."""
+    cache_open: bool = False
+    """Keep blocks of open versions too, as long as nobody writes to their repo. Each read then
+    asks for the repo's mutation count, one request."""
     observers: tuple[str, ...] = ("dvid_array.adapters.metrics.observe",)
     """Who is told of requests, by dotted path: functions of a list of `client.hooks.Exchange`,
     called in the calling thread. The one there is shows them in dask's dashboard."""

@@ -28,6 +28,24 @@ class Claim:
     """Blocks that another thread is fetching."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheInfo:
+    """The block cache of this process, which all arrays share."""
+
+    kept: bool
+    """Whether blocks of the array that was asked are kept at all."""
+    hits: int
+    """Blocks that were there, or that another thread was fetching."""
+    misses: int
+    """Blocks that were fetched for the cache."""
+    blocks: int
+    """How many it holds."""
+    bytes: int
+    """Their voxels' bytes."""
+    limit: int
+    """`Settings.cache_bytes` of the array that was asked."""
+
+
 class BlockCache:
     """Blocks by key; the one unused longest goes first."""
 
@@ -35,7 +53,20 @@ class BlockCache:
         self._lock = threading.Lock()
         self._blocks: OrderedDict[Key, Array | None] = OrderedDict()
         self._pending: dict[Key, threading.Event] = {}
+        self._hits = self._misses = 0
         self.bytes = 0
+
+    def info(self, *, kept: bool, limit: int) -> CacheInfo:
+        """What it holds, for an array with this limit."""
+        with self._lock:
+            return CacheInfo(
+                kept=kept,
+                hits=self._hits,
+                misses=self._misses,
+                blocks=len(self._blocks),
+                bytes=self.bytes,
+                limit=limit,
+            )
 
     def claim(self, keys: Iterable[Key]) -> Claim:
         """Share out blocks between what is kept, this reader and others."""
@@ -50,6 +81,8 @@ class BlockCache:
                 else:
                     self._pending[key] = threading.Event()
                     claim.mine.append(key)
+            self._hits += len(claim.found)
+            self._misses += len(claim.mine)
         return claim
 
     def fill(self, key: Key, block: Array | None, limit: int) -> None:

@@ -1,18 +1,20 @@
 """Reading through the block cache: kept blocks are placed, the others fetched once a process.
 
-Owns what may be kept: blocks of committed versions, where the settings give bytes for them. Must
-not know requests; `reading` makes them.
+Owns what may be kept: blocks of committed versions, where the settings give bytes for them; of open
+ones only where the settings say so, and only as long as nobody writes to the repo. Must not know
+requests; `reading` makes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
 from dvid_array.box import Box, Triple
 from dvid_array.client import registry
-from dvid_array.client.cache import Key
+from dvid_array.client.cache import CacheInfo, Key
 from dvid_array.client.picks import Target
 from dvid_array.client.volume import Volume
 from dvid_array.protocol.voxels import Array
@@ -20,19 +22,50 @@ from dvid_array.protocol.voxels import Array
 Fetch = Callable[[Sequence[Box], Target], None]
 
 
+SETTLED_SECONDS = 5.0
+"""So long must a repo's mutation count stay the same before blocks are kept under it: DVID counts a
+write when it begins, and until it ends, blocks may still be the old ones."""
+FOREVER = "committed"
+
+
 def keeps(volume: Volume) -> bool:
-    """Whether blocks of this volume may be kept: nobody can change them any
-    more, and no mask hides some."""
-    return volume.locked and volume.settings.cache_bytes > 0 and volume.masked_by is None
+    """Whether blocks of this volume may be kept: nobody can change them any more, or they are
+    looked after; and no mask hides some."""
+    settings = volume.settings
+    wanted = volume.locked or settings.cache_open
+    return wanted and settings.cache_bytes > 0 and volume.masked_by is None
 
 
-def read(volume: Volume, boxes: Sequence[Box], target: Target, fetch: Fetch) -> None:
+def state_of(volume: Volume) -> Hashable | None:
+    """What blocks can be kept under now: equal as long as they are. None where they cannot.
+
+    On an open version this asks for the repo's mutation count, one request.
+    """
+    if not keeps(volume):
+        return None
+    if volume.locked:
+        return FOREVER
+    changes = volume.catalog.repo(volume.uuid).mutation_id
+    first_seen = registry.state().changes.get((volume.uuid, changes), time.monotonic)
+    return changes if time.monotonic() - first_seen >= SETTLED_SECONDS else None
+
+
+def info(volume: Volume) -> CacheInfo:
+    """What this process keeps."""
+    cache = registry.state().cache
+    return cache.info(kept=keeps(volume), limit=volume.settings.cache_bytes)
+
+
+def read(
+    volume: Volume, state: Hashable, boxes: Sequence[Box], target: Target, fetch: Fetch
+) -> None:
     """Fill a target from the cache; `fetch` gets the blocks that are not there.
 
-    Blocks that another thread is fetching are waited for, not asked for twice.
+    Blocks that another thread is fetching are waited for, not asked for twice. `state` is that of
+    `state_of`.
     """
     cache = registry.state().cache
-    keys = {_key(volume, block): block for box in boxes for block in volume.grid.each(box)}
+    keys = {_key(volume, state, block): block for box in boxes for block in volume.grid.each(box)}
     while keys:
         claim = cache.claim(keys)
         for key, block in claim.found.items():
@@ -40,7 +73,7 @@ def read(volume: Volume, boxes: Sequence[Box], target: Target, fetch: Fetch) -> 
         try:
             if claim.mine:
                 wanted = [volume.grid.block_box(keys[key]) for key in claim.mine]
-                fetch(merged(wanted), _Filling(volume, target))
+                fetch(merged(wanted), _Filling(volume, state, target))
         finally:
             cache.give_back(claim.mine)
         for pending in claim.theirs.values():
@@ -48,8 +81,8 @@ def read(volume: Volume, boxes: Sequence[Box], target: Target, fetch: Fetch) -> 
         keys = {key: keys[key] for key in claim.theirs}
 
 
-def _key(volume: Volume, block: Triple) -> Key:
-    return (*volume.key, volume.scale, volume.supervoxels, block)
+def _key(volume: Volume, state: Hashable, block: Triple) -> Key:
+    return (*volume.key, volume.scale, volume.supervoxels, state, block)
 
 
 def _put(volume: Volume, target: Target, block: Triple, array: Array | None) -> None:
@@ -63,8 +96,9 @@ def _put(volume: Volume, target: Target, block: Triple, array: Array | None) -> 
 class _Filling:
     """A target that keeps each block, and hands it on."""
 
-    def __init__(self, volume: Volume, target: Target) -> None:
+    def __init__(self, volume: Volume, state: Hashable, target: Target) -> None:
         self._volume = volume
+        self._state = state
         self._target = target
 
     def place(self, box: Box, voxels: Array) -> None:
@@ -82,7 +116,8 @@ class _Filling:
 
     def _keep(self, block: Triple, array: Array | None) -> None:
         limit = self._volume.settings.cache_bytes
-        registry.state().cache.fill(_key(self._volume, block), array, limit)
+        key = _key(self._volume, self._state, block)
+        registry.state().cache.fill(key, array, limit)
         _put(self._volume, self._target, block, array)
 
 

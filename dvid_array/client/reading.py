@@ -73,10 +73,15 @@ def _reachable(boxes: Sequence[Box]) -> None:
 def read(volume: Volume, target: Target, boxes: Sequence[Box], come: Come | None = None) -> None:
     """Fill a target with the voxels it picks from some boxes, each block once; `come` hears of
     each box that has been fetched, from the thread that fetched it."""
-    if caching.keeps(volume):
-        caching.read(volume, boxes, target, lambda some, into: _fetch_all(volume, into, some, come))
-    else:
+    state = caching.state_of(volume)
+    if state is None:
         _fetch_all(volume, target, boxes, come)
+        return
+
+    def fetch(some: Sequence[Box], into: Target) -> None:
+        _fetch_all(volume, into, some, come)
+
+    caching.read(volume, state, boxes, target, fetch)
 
 
 def _fetch_all(volume: Volume, target: Target, boxes: Sequence[Box], come: Come | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dvid_array.client.cache import BlockCache
+from dvid_array.client.cache import BlockCache, CacheInfo
 
 
 def block(value: int) -> np.ndarray:
@@ -43,6 +43,18 @@ def test_the_block_unused_longest_goes_first() -> None:
     assert cache.bytes == 3000
     assert cache.claim(["b"]).mine == ["b"]
     assert "a" in cache.claim(["a"]).found
+
+
+def test_what_it_tells_of_itself() -> None:
+    cache = BlockCache()
+    cache.claim(["a", "b"])
+    cache.fill("a", block(0), 9000)
+    cache.fill("b", None, 9000)
+    cache.claim(["a", "b", "c"])
+    cache.claim(["c"])
+    assert cache.info(kept=True, limit=9000) == CacheInfo(
+        kept=True, hits=2, misses=3, blocks=2, bytes=1200, limit=9000
+    )
 
 
 def test_a_block_larger_than_the_limit_is_not_kept() -> None:

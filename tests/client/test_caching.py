@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -77,6 +79,76 @@ def test_an_open_version_is_never_cached(filled: Filled) -> None:
     array[:, 0:4, 0:4, 0:4]
     dvid_array.open(array.url)[:, 0:4, 0:4, 0:4] = 201
     assert (array[:, 0:4, 0:4, 0:4] == 201).all()
+
+
+ASKED = replace(CACHED, cache_open=True)
+
+
+def test_an_open_version_is_cached_where_asked(
+    filled: Filled, sent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sweep fetches each block once, and any write by anybody shows at once."""
+    monkeypatch.setattr(caching, "SETTLED_SECONDS", 0.0)
+    array, truth = filled()
+    other = dvid_array.open(array.url)
+    array = dvid_array.open(array.url, settings=ASKED)
+    assert array.cache_info().kept
+    sent.clear()
+    for z in range(64):
+        assert np.array_equal(array[:, :, :, z], truth[:, :, :, z])
+    assert len(voxel_requests(sent)) == 2
+    for z in range(32):
+        other[:, 5:9, 5:9, z : z + 1] = truth[:, 5:9, 5:9, z : z + 1] = 250 - z
+        assert np.array_equal(array[:, :, :, z], truth[:, :, :, z])
+
+
+def test_blocks_are_kept_once_writes_have_settled(
+    filled: Filled, sent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write is counted when it begins: what is read before it ends may be old, and is not kept
+    under the new count."""
+    monkeypatch.setattr(caching, "SETTLED_SECONDS", 0.3)
+    array, truth = filled()
+    array = dvid_array.open(array.url, settings=ASKED)
+    key = np.s_[:, :32, :32, :32]
+    sent.clear()
+    for _ in range(3):
+        assert np.array_equal(array[key], truth[key])
+    assert array.cache_info().blocks == 0
+    assert len(voxel_requests(sent)) == 3
+    time.sleep(0.4)
+    for _ in range(3):
+        assert np.array_equal(array[key], truth[key])
+    assert array.cache_info().blocks == 1
+    assert len(voxel_requests(sent)) == 4
+
+
+def test_what_an_array_tells_of_the_cache(
+    committed: tuple[dvid_array.DvidArray, np.ndarray], sent: list[Any]
+) -> None:
+    array, _ = committed
+    sent.clear()
+    assert array.cache_info() == dvid_array.CacheInfo(
+        kept=True, hits=0, misses=0, blocks=0, bytes=0, limit=1 << 28
+    )
+    assert not array.with_settings(cache_bytes=0).cache_info().kept
+    assert not sent
+    array[...]
+    array[...]
+    info = array.cache_info()
+    assert (info.hits, info.misses, info.blocks, info.bytes) == (24, 24, 24, array.nbytes)
+
+
+def test_processes_and_threads_of_dask_share_it(
+    committed: tuple[dvid_array.DvidArray, np.ndarray], sent: list[Any]
+) -> None:
+    """The cache is the process's: arrays that were pickled find it too."""
+    array, truth = committed
+    sent.clear()
+    assert np.array_equal(array[...], truth)
+    again = pickle.loads(pickle.dumps(array))
+    assert np.array_equal(again.to_dask(32).compute(scheduler="threads"), truth)
+    assert len(voxel_requests(sent)) == 1
 
 
 def test_the_cache_stays_within_its_bytes(
