@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from dvid_array.box import Triple, triple
-from dvid_array.devserver.answers import refusal
+from dvid_array.devserver.answers import Refusal, refusal
 from dvid_array.devserver.catalog import repo
 from dvid_array.devserver.store import LINE, Db
 from dvid_array.facts import KINDS, ROI, Kind
@@ -140,6 +140,19 @@ def raise_highest(db: Db, which: Instance, version_id: int, label: int) -> None:
     )
     if highest > which.facts["highest_label"]:
         set_facts(db, which, highest_label=highest)
+
+
+def new_labels(db: Db, which: Instance, version_id: int, number: int) -> tuple[int, int]:
+    """Reserve labels above all there are; the first and the last."""
+    highest = which.facts["highest_label"]
+    if number >= (1 << 64) - 1 - highest:
+        raise Refusal(
+            400,
+            f'allocating {number} new labels for data "{which.name}" would overflow uint64 label '
+            f"space (repo max {highest})",
+        )
+    raise_highest(db, which, version_id, highest + number)
+    return highest + 1, highest + number
 
 
 # --- extents -------------------------------------------------------------------------------------

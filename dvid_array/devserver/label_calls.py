@@ -6,7 +6,7 @@ from collections.abc import Callable
 from hashlib import md5
 from typing import TypeVar
 
-from dvid_array.devserver import geometry
+from dvid_array.devserver import geometry, label_mapping
 from dvid_array.devserver.answers import Body, InstanceCall, NeedsBody, Refusal, Reply
 from dvid_array.devserver.label_storage import LabelCodec
 
@@ -25,7 +25,11 @@ def scale(call: InstanceCall, complaint: str = "") -> int:
 
 def codec(call: InstanceCall) -> LabelCodec:
     """How stored blocks are shown to this call."""
-    return LabelCodec(call.instance)
+    if call.query.get("supervoxels") == "true":
+        return LabelCodec(call.instance)
+    with call.service.store.reading() as db:
+        mapping = label_mapping.load(db, call.instance.id, call.at)
+    return LabelCodec(call.instance, mapping.of if len(mapping) else None)
 
 
 def listed(

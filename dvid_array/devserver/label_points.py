@@ -76,6 +76,18 @@ def at(call: InstanceCall, points: Rows, scale: int = 0) -> Labels:
     return out
 
 
+def exactly_at(call: InstanceCall, point: Triple, scale: int = 0) -> int:
+    """The label under a point, right also where it has negative coordinates."""
+    codec, edge = label_calls.codec(call), call.instance.block
+    block = triple(a // n for a, n in zip(point, edge, strict=True))
+    with call.service.store.reading() as db:
+        stored = volumes.stored_at(call, scale).get(db, block)
+    if stored is None:
+        return 0
+    x, y, z = (a % n for a, n in zip(point, edge, strict=True))
+    return int(codec.labels(stored)[x, y, z])
+
+
 def _picked(codec: LabelCodec, stored: bytes, inside: Rows, block: Triple) -> Labels:
     labels = codec.labels(stored)
     below = np.any(inside < 0, axis=1)

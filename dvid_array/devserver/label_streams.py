@@ -200,7 +200,8 @@ def _store(call: InstanceCall, stream: _Stream, scale: int, *, lower: bool) -> N
         volumes.count_mutation(call)
         return
     labels = label_writes.Decoded(LabelCodec(call.instance), stream.stored)
-    post = label_writes.Post(stream.stored, labels, stream.highest, downres=lower)
+    indexed = call.query.get("noindexing") != "true" and not stream.fault
+    post = label_writes.Post(stream.stored, labels, stream.highest, indexed=indexed, downres=lower)
     label_writes.blocks(call, post, whole=not stream.fault)
 
 

@@ -1,4 +1,4 @@
-"""Storing labels: blocks, their lower scales, extents and highest label, all or nothing. Must not
+"""Storing labels: blocks, lower scales, index, extents and highest label, all or nothing. Must not
 know how they came.
 
 One post of an instance runs after another, as in DVID.
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from dvid_array.box import BlockGrid, Box, Triple, triple
-from dvid_array.devserver import catalog, downres, instances, volumes
+from dvid_array.devserver import catalog, downres, instances, label_upkeep, volumes
 from dvid_array.devserver.answers import InstanceCall, panicked
 from dvid_array.devserver.blocks import Volume
+from dvid_array.devserver.label_index import Index
 from dvid_array.devserver.label_storage import LabelCodec, Labels
 from dvid_array.devserver.store import Db
 
@@ -54,6 +55,10 @@ class Post:
     """Block coordinates -> labels (x, y, z)."""
     highest: int
     """The highest of all labels."""
+    mutate: bool = False
+    """Whether what was there before is no longer counted."""
+    indexed: bool = True
+    """Whether the label index follows."""
     downres: bool = True
     """Whether the lower scales follow."""
 
@@ -94,7 +99,12 @@ def _grow(db: Db, call: InstanceCall, post: Post) -> None:
 
 
 def _stored(db: Db, call: InstanceCall, post: Post) -> str:
-    volumes.stored_at(call).put(db, post.stored.items())
+    volume = volumes.stored_at(call)
+    if post.indexed and call.instance.facts["indexed"]:
+        codec = LabelCodec(call.instance)
+        made = label_upkeep.changes(db, volume, codec, post.labels, mutate=post.mutate)
+        label_upkeep.apply(db, Index(call.instance.id, call.at), made)
+    volume.put(db, post.stored.items())
     if post.stored:
         fresh = instances.instance(db, call.instance.repo, call.instance.name)
         instances.raise_highest(db, fresh, call.at, post.highest)

@@ -1,8 +1,8 @@
 """Answers of labelmap instances. Must not know the store's tables.
 
-Blocks hold supervoxels, and nothing is ever merged here: mapped labels and supervoxels are the
-same. The order of checks is DVID's (`datatype/labelmap/handlers.go`): it decides the sentence where
-several things are wrong at once. Any method but GET counts as POST at voxels, also as in DVID.
+Blocks hold supervoxels; bodies are what a mapping makes of them. The order of checks is DVID's
+(`datatype/labelmap/handlers.go`): it decides the sentence where several things are wrong at once.
+Any method but GET counts as POST at voxels, also as in DVID.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import numpy as np
 from dvid_array.devserver import (
     boxes,
     geometry,
-    instances,
     label_calls,
+    label_merges,
     label_points,
+    label_sizes,
+    label_sparse,
     label_streams,
     label_writes,
     properties,
@@ -35,7 +37,6 @@ from dvid_array.devserver.answers import (
     panicked,
     pieces,
     refusal,
-    spaced_json_reply,
 )
 from dvid_array.devserver.blocks import Volume
 from dvid_array.devserver.geometry import Subvolume
@@ -45,7 +46,10 @@ from dvid_array.devserver.service import PIECE_BYTES
 from dvid_array.facts import PARALLEL_VOXELS
 
 VOXEL_BYTES = 8
-INDEXED = ("maxlabel", "nextlabel")
+INDEXED = (
+    *("sparsevol", "sparsevol-by-point", "sparsevol-coarse", "maxlabel", "nextlabel"),
+    *("split-supervoxel", "cleave", "merge", "fvdb"),
+)
 """What only instances with indexed labels answer."""
 
 
@@ -156,43 +160,18 @@ def _store(call: InstanceCall, subvolume: Subvolume, data: bytes | bytearray) ->
     with call.service.label_lock:
         changed = {block: voxels[0] for block, voxels in boxes.cut(call.instance, data, box)}
         stored = {block: codec.stored(labels[None]) for block, labels in changed.items()}
-        label_writes.raw(call, label_writes.Post(stored, changed, highest), box)
+        mutate = call.query.get("mutate") == "true"
+        label_writes.raw(call, label_writes.Post(stored, changed, highest, mutate=mutate), box)
     return Reply()
 
 
 # --- labels --------------------------------------------------------------------------------------
 
 
-def _mappings(call: InstanceCall) -> Reply:
-    if call.method != "GET":
-        raise Refusal(400, "only POST action allowed for /mappings endpoint")
-    volumes.throttle(call)
-    # Nothing is merged, so that no supervoxel has another label.
-    return Reply()
-
-
 def _info(call: InstanceCall) -> Reply:
     if call.method == "POST":
         raise Refusal(400, "This development server does not change an instance's configuration")
     return properties.info(call)
-
-
-def _max_label(call: InstanceCall) -> Reply:
-    if call.method != "GET":
-        raise volumes.unknown_endpoint(call)
-    with call.service.store.reading() as db:
-        highest = instances.highest_label(db, call.instance.id, call.at)
-    if highest is None:
-        name = call.instance.name
-        raise Refusal(400, f"No maximum label found for {name} version {call.at}\n")
-    return spaced_json_reply({"maxlabel": highest})
-
-
-def _next_label(call: InstanceCall) -> Reply:
-    if call.method != "GET":
-        raise volumes.unknown_endpoint(call)
-    facts = call.instance.facts
-    return spaced_json_reply({"nextlabel": (facts["next_label"] or facts["highest_label"]) + 1})
 
 
 ENDPOINTS: dict[str, Callable[[InstanceCall], Answer]] = {
@@ -207,7 +186,22 @@ ENDPOINTS: dict[str, Callable[[InstanceCall], Answer]] = {
     "ingest-supervoxels": label_streams.ingest,
     "label": label_points.label,
     "labels": label_points.labels,
-    "mappings": _mappings,
-    "maxlabel": _max_label,
-    "nextlabel": _next_label,
+    "size": label_sizes.size,
+    "sizes": label_sizes.sizes,
+    "supervoxels": label_sizes.supervoxels,
+    "supervoxel-sizes": label_sizes.supervoxel_sizes,
+    "sparsevol-size": label_sizes.sparse_size,
+    "listlabels": label_sizes.list_labels,
+    "existing-labels": label_sizes.existing_labels,
+    "lastmod": label_sizes.last_mod,
+    "index": label_sizes.index,
+    "sparsevol": label_sparse.sparse_volume,
+    "sparsevol-by-point": label_sparse.by_point,
+    "sparsevol-coarse": label_sparse.coarse,
+    "mapping": label_merges.mapping,
+    "mappings": label_merges.mappings,
+    "merge": label_merges.merge,
+    "cleave": label_merges.cleave,
+    "maxlabel": label_merges.max_label,
+    "nextlabel": label_merges.next_label,
 }

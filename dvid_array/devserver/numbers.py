@@ -34,7 +34,7 @@ def rows(body: Body, width: int, kind: str) -> Rows:
     ValueError
         With Go's words for what cannot be read.
     """
-    document = _listed(body, kind)
+    document = _listed(body, f"[]{kind}")
     try:
         whole = np.array(document)
     except (ValueError, OverflowError):
@@ -48,15 +48,15 @@ def rows(body: Body, width: int, kind: str) -> Rows:
     return np.array([_row(item, width, kind) for item in document], np.int32).reshape(-1, width)
 
 
-def naturals(body: Body) -> Naturals:
-    """The unsigned 64-bit integers of a list.
+def naturals(body: Body, kind: str = "[]uint64") -> Naturals:
+    """The unsigned 64-bit integers of a list; `kind` is what Go calls the list.
 
     Raises
     ------
     ValueError
         With Go's words for what cannot be read.
     """
-    document = _listed(body, "uint64")
+    document = _listed(body, kind)
     return np.array([_whole(item, "uint64", 0, 1 << 64) for item in document], np.uint64)
 
 
@@ -65,7 +65,7 @@ def _listed(body: Body, kind: str) -> list[Any]:
     if document is None:
         return []
     if not isinstance(document, list):
-        raise _unfit(document, f"[]{kind}")
+        raise _unfit(document, kind)
     return document
 
 

@@ -56,6 +56,20 @@ CREATE TABLE rois (
     instance INTEGER NOT NULL REFERENCES instances, version INTEGER NOT NULL REFERENCES versions,
     spans BLOB NOT NULL, PRIMARY KEY (instance, version)
 ) WITHOUT ROWID;
+CREATE TABLE counts (
+    instance INTEGER NOT NULL, label INTEGER NOT NULL, z INTEGER NOT NULL, y INTEGER NOT NULL,
+    x INTEGER NOT NULL, version INTEGER NOT NULL, count INTEGER,
+    PRIMARY KEY (instance, label, z, y, x, version)
+) WITHOUT ROWID;
+CREATE TABLE mappings (
+    instance INTEGER NOT NULL, supervoxel INTEGER NOT NULL, version INTEGER NOT NULL,
+    label INTEGER NOT NULL, PRIMARY KEY (instance, supervoxel, version)
+) WITHOUT ROWID;
+CREATE TABLE label_mods (
+    instance INTEGER NOT NULL, label INTEGER NOT NULL, version INTEGER NOT NULL,
+    mutation INTEGER NOT NULL, user TEXT NOT NULL, app TEXT NOT NULL, time TEXT NOT NULL,
+    PRIMARY KEY (instance, label, version)
+) WITHOUT ROWID;
 CREATE TABLE blocks (
     id INTEGER PRIMARY KEY, instance INTEGER NOT NULL, scale INTEGER NOT NULL, z INTEGER NOT NULL,
     y INTEGER NOT NULL, x INTEGER NOT NULL, version INTEGER NOT NULL, data BLOB NOT NULL,

@@ -157,7 +157,7 @@ class Answer:
     headers: dict[str, str]
     chunked: bool
     kind: str
-    """json, text, voxels, frames, picture or jpegs."""
+    """json, text, or one of `COMPARISONS`."""
     body: Json
     """A document, a text, or packed bytes."""
 
@@ -222,8 +222,11 @@ class Teller:
             for name, place in request.learn.items():
                 self._known[name] = document[place]
             content = normal(json.loads(self._anonymous(body.decode())) if body else None)
+            content = in_order(content) if request.read.get("unordered") else content
         elif kind == "text":
             content = self._anonymous(body.decode())
+        elif kind == "lines":
+            content = "".join(sorted(body.decode().splitlines(keepends=True)))
         else:
             content = packed(body)
         chunked = answer.headers.get("transfer-encoding") == "chunked"
@@ -248,6 +251,13 @@ def _kind(content_type: str) -> str:
     if "json" in content_type:
         return "json"
     return "text" if content_type.startswith("text/") or not content_type else "voxels"
+
+
+def in_order(document: Json) -> Json:
+    """A list, or lists that belong together, sorted."""
+    if isinstance(document, dict):
+        return sorted(map(list, zip(*document.values(), strict=True)))
+    return sorted(document)
 
 
 def normal(document: Json) -> Json:
@@ -293,7 +303,7 @@ def difference(request: Request, recorded: Answer, fresh: Answer) -> str:
         return f"headers {fresh.headers} instead of {recorded.headers}"
     if recorded.kind != fresh.kind:
         return f"a body of {fresh.kind} instead of {recorded.kind}"
-    if recorded.kind in ("json", "text"):
+    if recorded.kind in ("json", "text", "lines"):
         same = recorded.body == fresh.body
         return "" if same else _first_difference(recorded.body, fresh.body)
     if request.read.get("codec", "") == "" and recorded.chunked != fresh.chunked:
@@ -356,6 +366,47 @@ def _frames(read: dict[str, Json], recorded: bytes, fresh: bytes) -> str:
     return f"other voxels in {wrong}" if wrong else ""
 
 
+def runs(read: dict[str, Json], data: bytes) -> list[list[int]]:
+    """The runs of a sparse volume, in order and joined: DVID cuts them where it likes."""
+    if read.get("codec") == "lz4":
+        data = lz4.block.decompress(data, uncompressed_size=1 << 20)
+    elif read.get("codec"):
+        data = unpack_voxels(read["codec"], data, 0)
+    if read.get("headed", True) and data:
+        count = int(np.frombuffer(data[:12], "<u4")[2])
+        if data[:8] != b"\0\3" + bytes(6) or len(data) != 12 + 16 * count:
+            raise ValueError(f"no header of runs: {data[:12]!r}")
+        data = data[12:]
+    found: list[list[int]] = []
+    for z, y, x, n in sorted(
+        (z, y, x, n) for x, y, z, n in np.frombuffer(data, "<i4").reshape(-1, 4).tolist()
+    ):
+        if found and found[-1][:2] == [z, y] and found[-1][2] + found[-1][3] == x:
+            found[-1][3] += n
+        else:
+            found.append([z, y, x, n])
+    return found
+
+
+def _runs(read: dict[str, Json], recorded: bytes, fresh: bytes) -> str:
+    one, other = runs(read, recorded), runs(read, fresh)
+    if one == other:
+        return ""
+    return f"runs {other[:3]}... ({len(other)}) instead of {one[:3]}... ({len(one)})"
+
+
+def _rows(width: int, *, ordered: bool) -> Callable[[dict[str, Json], bytes, bytes], str]:
+    def compared(read: dict[str, Json], recorded: bytes, fresh: bytes) -> str:
+        one, other = (
+            np.frombuffer(data, "<u8").reshape(-1, width).tolist() for data in (recorded, fresh)
+        )
+        if not ordered:
+            one, other = sorted(one), sorted(other)
+        return "" if one == other else f"{other} instead of {one}"
+
+    return compared
+
+
 def _picture(read: dict[str, Json], recorded: bytes, fresh: bytes) -> str:
     one, other = (Image.open(BytesIO(data)) for data in (recorded, fresh))
     if (one.format, one.size) != (other.format, other.size):
@@ -378,4 +429,7 @@ COMPARISONS: dict[str, Callable[[dict[str, Json], bytes, bytes], str]] = {
     "frames": _frames,
     "picture": _picture,
     "jpegs": _jpegs,
+    "runs": _runs,
+    "labels": _rows(1, ordered=True),
+    "pairs": _rows(2, ordered=False),
 }

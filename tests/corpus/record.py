@@ -19,16 +19,26 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from tests.corpus import (
+    scenes_bodies,
     scenes_images,
     scenes_label_reads,
     scenes_labels,
+    scenes_merges,
     scenes_rois,
     scenes_server,
 )
 from tests.corpus.exchange import Answer, Request, Teller
 from tests.corpus.scenarios import SCENARIOS, Scenario
 
-SCENES = (scenes_server, scenes_images, scenes_labels, scenes_label_reads, scenes_rois)
+SCENES = (
+    scenes_server,
+    scenes_images,
+    scenes_labels,
+    scenes_label_reads,
+    scenes_bodies,
+    scenes_merges,
+    scenes_rois,
+)
 """The modules whose scenarios fill the table."""
 FOLDER = Path(__file__).parent / "recorded"
 SETTLE_SECONDS = 0.15

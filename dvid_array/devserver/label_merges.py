@@ -1,0 +1,266 @@
+"""Bodies made of supervoxels: mappings, merges, cleaves. Must not know the store's tables.
+
+Source: `datatype/labelmap/handlers.go`, `mutate.go` (MergeLabels, CleaveLabel), `vcache.go`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dvid_array.devserver import (
+    catalog,
+    geometry,
+    instances,
+    label_calls,
+    label_mapping,
+    label_mods,
+    numbers,
+    volumes,
+)
+from dvid_array.devserver.answers import (
+    BINARY,
+    FAULT,
+    Answer,
+    Body,
+    InstanceCall,
+    NeedsBody,
+    Refusal,
+    Reply,
+    panicked,
+    spaced_json_reply,
+)
+from dvid_array.devserver.label_mapping import Mapping
+from dvid_array.devserver.label_points import numbers_reply
+from dvid_array.devserver.label_sizes import index_of
+from dvid_array.devserver.label_storage import Labels
+from dvid_array.devserver.store import Db
+
+
+def _mapping(db: Db, call: InstanceCall) -> Mapping:
+    return label_mapping.load(db, call.instance.id, call.at)
+
+
+def mapping(call: InstanceCall) -> Answer:
+    """GET mapping, with the supervoxels in the body."""
+    if call.method != "GET":
+        raise Refusal(400, "Batch mapping query must be a GET request")
+
+    def asked(labels: Labels) -> Reply:
+        with call.service.store.reading() as db:
+            found = _mapping(db, call)
+            bodies = found.of(labels)
+            if call.query.get("nolookup") != "true":
+                there = np.unique(index_of(call).rows(db, np.unique(labels)).labels)
+                bodies = np.where(found.known(labels) | np.isin(labels, there), bodies, 0)
+        return numbers_reply(bodies.astype(np.uint64))
+
+    return label_calls.listed(call, "mapping", numbers.naturals, asked)
+
+
+def mappings(call: InstanceCall) -> Reply:
+    """GET mappings: of all supervoxels that are part of another body."""
+    if call.method != "GET":
+        raise Refusal(400, "only POST action allowed for /mappings endpoint")
+    volumes.throttle(call)
+    with call.service.store.reading() as db:
+        found = _mapping(db, call)
+    moved = found.supervoxels != found.bodies
+    pairs = np.stack([found.supervoxels, found.bodies], axis=1)[moved]
+    if call.query.get("format") == "binary":
+        return Reply(pairs.astype("<u8").tobytes(), BINARY if len(pairs) else None)
+    text = "".join(f"{supervoxel} {body}\n" for supervoxel, body in pairs.tolist())
+    return Reply(text.encode(), FAULT if text else None)
+
+
+# --- merges --------------------------------------------------------------------------------------
+
+
+def merge(call: InstanceCall) -> NeedsBody:
+    """POST merge: [body, bodies that become part of it]."""
+    if call.method != "POST":
+        raise Refusal(400, "Merge requests must be POST actions.")
+
+    def posted(body: Body) -> Reply:
+        given = _tuple(call, body)
+        with call.service.label_lock, call.service.store.writing() as db:
+            volumes.still_open(db, call)
+            mutation = catalog.mutated(db, call.version.repo) - 1
+            try:
+                _merged(db, call, given, mutation)
+            except ValueError as bad:
+                fault = str(bad)
+            else:
+                return spaced_json_reply({"MutationID": mutation})
+        # Refused merges have counted as mutations all the same.
+        raise Refusal(400, f"Error on merge: {fault}")
+
+    return NeedsBody(posted)
+
+
+def _tuple(call: InstanceCall, body: Body) -> Labels:
+    try:
+        given = numbers.naturals(body, "labels.MergeTuple")
+    except ValueError as bad:
+        raise Refusal(400, f"Bad merge op JSON: {bad}") from bad
+    shown = f"[{' '.join(map(str, given.tolist()))}]"
+    if len(given) == 1 or body.data.strip() == b"null":
+        raise Refusal(400, f"invalid merge tuple {shown}, need at least target and to-merge labels")
+    if not len(given):
+        raise panicked(call.path, "runtime error: index out of range [0] with length 0")
+    if (given[1:] == 0).any():
+        raise Refusal(400, f"invalid merge tuple {shown} -- cannot contain background label 0")
+    return given
+
+
+def _merged(db: Db, call: InstanceCall, given: Labels, mutation: int) -> None:
+    found, index = _mapping(db, call), index_of(call)
+    target, merged = int(given[0]), given[1:]
+    joining = []
+    for label in merged.tolist():
+        rows = index.rows(db, found.inside(label))
+        if not len(rows.counts):
+            raise ValueError(f"can't merge non-existent label {label}")
+        if not rows.counts.any():
+            raise ValueError(f"can't merge label {label} with no voxels")
+        joining.append(np.unique(rows.labels))
+    if not len(index.rows(db, found.inside(target)).counts):
+        raise ValueError(f"can't merge into a non-existent label {target}")
+    if target in merged:
+        own = int(joining[merged.tolist().index(target)][0])
+        raise ValueError(f"supervoxel {own} already in index for target label {target}")
+    supervoxels = np.unique(np.concatenate(joining))
+    label_mapping.put(db, call.instance.id, call.at, supervoxels, target)
+    label_mods.put(db, call, target, label_mods.of(call, mutation))
+
+
+# --- cleaves -------------------------------------------------------------------------------------
+
+
+def cleave(call: InstanceCall) -> NeedsBody:
+    """POST cleave/<label>: supervoxels that become a body of their own."""
+    if call.method != "POST":
+        raise Refusal(400, "Cleave requests must be POST actions.")
+    if not call.address.args:
+        raise Refusal(400, "ERROR: DVID requires label ID to follow 'cleave' command")
+    label = geometry.natural(call.address.args[0])
+    if label == 0:
+        raise Refusal(
+            400, "Label 0 is protected background value and cannot be used as cleave target\n"
+        )
+
+    def posted(body: Body) -> Reply:
+        with call.service.label_lock, call.service.store.writing() as db:
+            volumes.still_open(db, call)
+            try:
+                return _cleaved(db, call, label, body)
+            except ValueError as bad:
+                fault = str(bad)
+        # The new label is spent all the same.
+        raise Refusal(400, fault)
+
+    return NeedsBody(posted)
+
+
+def _cleaved(db: Db, call: InstanceCall, label: int, body: Body) -> Reply:
+    which = instances.instance(db, call.instance.repo, call.instance.name)
+    fresh, _ = instances.new_labels(db, which, call.at, 1)
+    if not body.data:
+        raise ValueError("no cleave supervoxels JSON was POSTed")
+    try:
+        given = numbers.naturals(body)
+    except ValueError as bad:
+        raise ValueError(f"bad cleave supervoxels JSON: {bad}") from bad
+    mutation = catalog.mutated(db, call.version.repo) - 1
+    found = _mapping(db, call)
+    there = np.unique(index_of(call).rows(db, found.inside(label)).labels)
+    if not len(there):
+        raise ValueError(f"cannot cleave non-existent label {label}")
+    _check_cleave(found, call, label, given, there)
+    if len(given):
+        label_mapping.put(db, call.instance.id, call.at, given, fresh)
+        label_mapping.put(db, call.instance.id, call.at, np.array([fresh], np.uint64), 0)
+    mod = label_mods.of(call, mutation)
+    for changed in (label, fresh):
+        label_mods.put(db, call, changed, mod)
+    return spaced_json_reply({"CleavedLabel": fresh, "MutationID": mutation})
+
+
+def _check_cleave(
+    found: Mapping, call: InstanceCall, label: int, given: Labels, there: Labels
+) -> None:
+    # A supervoxel may be mapped to a body and have no voxels left.
+    ghosts = found.supervoxels[found.bodies == np.uint64(label)]
+    for supervoxel in given[~np.isin(given, np.union1d(there, ghosts))].tolist():
+        raise ValueError(
+            f"cannot cleave supervoxel {supervoxel}, which does not exist in label {label} "
+            f"({call.instance.name})"
+        )
+    if np.isin(there, given).all():
+        raise ValueError(f"cannot cleave all supervoxels from the label {label}")
+
+
+# --- new labels ----------------------------------------------------------------------------------
+
+HIGHEST_POSTED = 1 << 48
+"""What an admin may raise the highest label to."""
+
+
+def max_label(call: InstanceCall) -> Reply:
+    """GET maxlabel; POST maxlabel/<label> with admin rights."""
+    if call.method == "POST":
+        return _raise_max(call)
+    if call.method != "GET":
+        raise _unknown_action(call)
+    with call.service.store.reading() as db:
+        highest = instances.highest_label(db, call.instance.id, call.at)
+    if highest is None:
+        name = call.instance.name
+        raise Refusal(400, f"No maximum label found for {name} version {call.at}\n")
+    return spaced_json_reply({"maxlabel": highest})
+
+
+def _raise_max(call: InstanceCall) -> Reply:
+    if not call.admin:
+        raise Refusal(400, "POST /maxlabel requires admin privileges (admintoken or DSG admin)")
+    if not call.address.args:
+        raise Refusal(400, "DVID requires max label ID to follow POST /maxlabel")
+    label = geometry.natural(call.address.args[0])
+    if label == 0:
+        raise Refusal(
+            400, "Label 0 is protected background value and cannot be used as max label.\n"
+        )
+    if label > HIGHEST_POSTED:
+        raise Refusal(400, f"Posted max label {label} exceeds allowed cap {HIGHEST_POSTED}")
+    with call.service.label_lock, call.service.store.writing() as db:
+        volumes.still_open(db, call)
+        fresh = instances.instance(db, call.instance.repo, call.instance.name)
+        instances.raise_highest(db, fresh, call.at, label)
+    return Reply()
+
+
+def _unknown_action(call: InstanceCall) -> Refusal:
+    query = "" if not call.query else "?" + "&".join(f"{k}={v}" for k, v in call.query.items())
+    return Refusal(400, f'Unknown action "{call.method}" requested: {call.path}{query}\n')
+
+
+def next_label(call: InstanceCall) -> Reply:
+    """GET nextlabel; POST nextlabel/<number> reserves so many."""
+    if call.method == "POST":
+        return _reserve(call)
+    if call.method != "GET":
+        raise _unknown_action(call)
+    facts = call.instance.facts
+    return spaced_json_reply({"nextlabel": (facts["next_label"] or facts["highest_label"]) + 1})
+
+
+def _reserve(call: InstanceCall) -> Reply:
+    if not call.address.args:
+        raise Refusal(400, "DVID requires number of requested labels to follow POST /nextlabel")
+    number = geometry.natural(call.address.args[0])
+    if number == 0:
+        raise Refusal(400, "cannot request 0 new labels, must be 1 or more")
+    with call.service.label_lock, call.service.store.writing() as db:
+        volumes.still_open(db, call)
+        fresh = instances.instance(db, call.instance.repo, call.instance.name)
+        first, last = instances.new_labels(db, fresh, call.at, number)
+    return spaced_json_reply({"start": first, "end": last})
