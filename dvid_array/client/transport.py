@@ -274,6 +274,7 @@ class Transport:
         """What a fault means: the error to raise, and whether another attempt may help."""
         if isinstance(fault, errors.DvidError):
             fault.method, fault.url = call.method, self.address(call)
+            fault.sentence = redacted(fault.sentence)
             passing = fault.status in (502, 503, 504)
             again = passing and (call.repeatable or fault.status == 503)
             return _Fault(fault, again, landed=isinstance(fault, LANDED))
@@ -318,7 +319,12 @@ def _meaning(
             False,
         ),
         (ssl.SSLEOFError, errors.DvidConnectionError, f"the connection broke: {why}", True),
-        (requests.exceptions.SSLError, errors.DvidConnectionError, f"TLS failed: {why}", False),
+        (
+            requests.exceptions.SSLError,
+            errors.DvidConnectionError,
+            f"TLS failed (Settings.ca_bundle names certificates of your own to trust): {why}",
+            False,
+        ),
         (ShortBody, errors.DvidProtocolError, f"the answer is cut: {why}", True),
         (
             (

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 Json = Any
+NOT_JSON = object()
 
 MAX_IMAGE_SCALE = 30
 """Beyond it every volume is one voxel."""
@@ -87,13 +88,16 @@ def parse(data: bytes, schema: str, source: str = "") -> Json:
     """
     try:
         document = json.loads(data)
-    except (ValueError, RecursionError) as fault:
+    except (ValueError, RecursionError):
+        document = NOT_JSON
+    if document is NOT_JSON:
+        # not chained to json's own error, which holds the whole answer
         start = data[:60].decode("utf-8", "replace").strip()
         raise DvidProtocolError(
             f"{source or 'the server'} answered something that is not JSON ({start!r}…): "
             "is it a DVID server?",
             url=source,
-        ) from fault
+        )
     return check(schema, document, source)
 
 
