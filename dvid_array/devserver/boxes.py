@@ -36,8 +36,16 @@ class Codec(Protocol):
         """The voxels (channel, x, y, z) of a stored block."""
 
 
-def assemble(db: Db, volume: Volume, codec: Codec, box: Box) -> Array:
-    """The voxels of a box as an array (channel, x, y, z), Fortran-ordered; 0 where none are."""
+class Region(Protocol):
+    """What voxels are masked by."""
+
+    def holds(self, block: Triple, /) -> bool:
+        """Whether a block is inside."""
+
+
+def assemble(db: Db, volume: Volume, codec: Codec, box: Box, region: Region | None = None) -> Array:
+    """The voxels of a box as an array (channel, x, y, z), Fortran-ordered; 0 where none are, and
+    the background of one-byte voxels in stored blocks outside of a region."""
     kind = codec.instance.kind
     out: np.ndarray[Any, np.dtype[Any]] = np.zeros(
         (kind.channels, *box.shape), dtype=kind.dtype, order="F"
@@ -46,24 +54,29 @@ def assemble(db: Db, volume: Volume, codec: Codec, box: Box) -> Array:
     for block, stored in volume.box(db, grid.blocks(box)):
         whole = grid.block_box(block)
         part = whole.intersect(box)
+        target = (slice(None), *part.slices(box.start))
+        if region is not None and not region.holds(block):
+            out[target] = codec.instance.facts["background"] if kind.dtype.itemsize == 1 else 0
+            continue
         try:
             voxels = codec.voxels(stored)
         except DvidProtocolError:
             # A damaged block reads as zeros, as in DVID.
             continue
-        target = (slice(None), *part.slices(box.start))
         np.copyto(out[target], voxels[(slice(None), *part.slices(whole.start))])
     return out
 
 
-def raw(store: Store, volume: Volume, codec: Codec, box: Box) -> Iterator[Piece]:
+def raw(
+    store: Store, volume: Volume, codec: Codec, box: Box, region: Region | None = None
+) -> Iterator[Piece]:
     """The raw bytes of a box, one layer of blocks after another."""
     depth = codec.instance.block[2]
     (x, y, z), (x1, y1, stop) = box.start, box.stop
     with store.reading() as db:
         while z < stop:
             end = min((z // depth + 1) * depth, stop)
-            layer = assemble(db, volume, codec, Box((x, y, z), (x1, y1, end)))
+            layer = assemble(db, volume, codec, Box((x, y, z), (x1, y1, end)), region)
             yield to_bytes(layer, layer.dtype)
             z = end
 
@@ -80,6 +93,12 @@ def cut(instance: Instance, data: Payload, box: Box) -> Iterator[tuple[Triple, A
         yield block, voxels[(slice(None), *inside)]
 
 
-def stored(codec: Codec, data: Payload, box: Box) -> list[tuple[Triple, bytes]]:
-    """The blocks of an aligned box's raw bytes as they are stored."""
-    return [(block, codec.stored(voxels)) for block, voxels in cut(codec.instance, data, box)]
+def stored(
+    codec: Codec, data: Payload, box: Box, region: Region | None = None
+) -> list[tuple[Triple, bytes]]:
+    """The blocks of an aligned box's raw bytes as they are stored, those of a region only."""
+    return [
+        (block, codec.stored(voxels))
+        for block, voxels in cut(codec.instance, data, box)
+        if region is None or region.holds(block)
+    ]

@@ -74,16 +74,15 @@ def _raw(call: InstanceCall) -> Answer:
 
 def _read(call: InstanceCall, subvolume: Subvolume) -> Reply:
     volumes.check_size(subvolume.voxels, str(subvolume), volumes.voxel_bytes(call))
-    volumes.refuse_roi(call)
-    codec = Codec(call.instance)
+    inside, codec = volumes.region(call), Codec(call.instance)
     if call.address.args[3:4] in (("jpg",), ("jpeg",)):
         with call.service.store.reading() as db:
-            array = boxes.assemble(db, volumes.stored_at(call), codec, subvolume.box)
+            array = boxes.assemble(db, volumes.stored_at(call), codec, subvolume.box, inside)
         return pictures.stacked(array, call.address.args[3])
     if min(subvolume.size) < 0:
         # Two negative numbers pass DVID's check of the product, and cover nothing.
         return Reply(volumes.zeros(subvolume.voxels * volumes.voxel_bytes(call)), BINARY)
-    parts = boxes.raw(call.service.store, volumes.stored_at(call), codec, subvolume.box)
+    parts = boxes.raw(call.service.store, volumes.stored_at(call), codec, subvolume.box, inside)
     return Reply(pieces(parts, PIECE_BYTES), BINARY)
 
 
@@ -94,11 +93,11 @@ def _post(call: InstanceCall, subvolume: Subvolume) -> NeedsBody:
         if body.size != expected:
             raise refusal("wrong length", size=body.size, expected=expected, box=subvolume)
         try:
-            _check_post(call, subvolume)
+            inside = _check_post(call, subvolume)
         except Refusal:
             volumes.count_mutation(call)
             raise
-        made = boxes.stored(Codec(call.instance), body.data, subvolume.box)
+        made = boxes.stored(Codec(call.instance), body.data, subvolume.box, inside)
         with call.service.store.writing() as db:
             volumes.still_open(db, call)
             volumes.stored_at(call).put(db, made)
@@ -110,10 +109,11 @@ def _post(call: InstanceCall, subvolume: Subvolume) -> NeedsBody:
     return NeedsBody(posted, keep=max(0, expected))
 
 
-def _check_post(call: InstanceCall, subvolume: Subvolume) -> None:
-    volumes.refuse_roi(call)
+def _check_post(call: InstanceCall, subvolume: Subvolume) -> volumes.Region | None:
+    inside = volumes.region(call)
     if not subvolume.aligned(call.instance.block):
         raise refusal("unaligned post", **volumes.corners(subvolume))
+    return inside
 
 
 # --- blocks --------------------------------------------------------------------------------------

@@ -133,6 +133,57 @@ def _merged(db: Db, call: InstanceCall, given: Labels, mutation: int) -> None:
     label_mods.put(db, call, target, label_mods.of(call, mutation))
 
 
+# --- renumbering ---------------------------------------------------------------------------------
+
+
+def renumber(call: InstanceCall) -> NeedsBody:
+    """POST renumber: [new, old, new, old, …]; those before a wrong pair are done."""
+    if call.method != "POST":
+        raise Refusal(400, "Renumber requests must be POST actions.")
+
+    def posted(body: Body) -> Reply:
+        try:
+            given = numbers.naturals(body)
+        except ValueError as bad:
+            complaint = "Bad renumber op JSON, must be list of numbers: "
+            raise numbers.refused(bad, complaint) from bad
+        if len(given) % 2:
+            raise Refusal(
+                400,
+                "Bad renumber op JSON, must be even list of numbers [new1, old1, new2, old2, ...]",
+            )
+        with call.service.label_lock, call.service.store.writing() as db:
+            volumes.still_open(db, call)
+            try:
+                for new, old in given.reshape(-1, 2).tolist():
+                    _renumbered(db, call, new, old)
+            except ValueError as bad:
+                fault = str(bad)
+            else:
+                return Reply()
+        raise Refusal(400, f"Error on merge: {fault}")
+
+    return NeedsBody(posted)
+
+
+def _renumbered(db: Db, call: InstanceCall, new: int, old: int) -> None:
+    found, index = _mapping(db, call), index_of(call)
+    if len(index.rows(db, found.inside(new)).counts):
+        raise ValueError(f"target label for renumber ({new}) already exists in mapping")
+    mutation = catalog.mutated(db, call.version.repo) - 1
+    supervoxels = np.unique(index.rows(db, found.inside(old)).labels)
+    if not len(supervoxels):
+        raise ValueError(f"can't renumber non-existent body with label {old}")
+    named = np.array([new], np.uint64)
+    if not found.known(named)[0]:
+        # No supervoxel has that number.
+        label_mapping.put(db, call.instance.id, call.at, named, 0)
+    label_mapping.put(db, call.instance.id, call.at, supervoxels, new)
+    label_mods.put(db, call, new, label_mods.of(call, mutation))
+    which = instances.instance(db, call.instance.repo, call.instance.name)
+    instances.raise_highest(db, which, call.at, new)
+
+
 # --- cleaves -------------------------------------------------------------------------------------
 
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
-import numpy as np
-
 from dvid_array.devserver import (
     boxes,
     geometry,
@@ -99,14 +97,16 @@ def _read(call: InstanceCall, subvolume: Subvolume, scale: int) -> Reply:
         _check_single(call, volume, subvolume, wanted)
     else:
         volumes.check_size(subvolume.voxels, str(subvolume), VOXEL_BYTES, "label ")
-        volumes.refuse_roi(call)
+    inside = volumes.region(call)
+    if inside and scale:
+        raise Refusal(400, "DVID does not currently support ROI masks on lower-scale GETs")
     compress = COMPRESSIONS.get(wanted)
     if compress is None:
         raise refusal("label compression", value=wanted)
     if min(subvolume.size) < 0:
         parts = volumes.zeros(subvolume.voxels * VOXEL_BYTES)
     else:
-        parts = boxes.raw(call.service.store, volume, codec, subvolume.box)
+        parts = boxes.raw(call.service.store, volume, codec, subvolume.box, inside)
     made = compress(parts, subvolume.size)
     if wanted in WHOLE and subvolume.voxels > PARALLEL_VOXELS:
         made = _one_at_a_time(call.service.large, made)
@@ -147,18 +147,26 @@ def _post(call: InstanceCall, subvolume: Subvolume) -> NeedsBody:
             raise refusal("unaligned labels", name=name, **volumes.corners(subvolume))
         if size != expected:
             raise refusal("wrong label length", name=name, expected=expected, size=size)
-        volumes.refuse_roi(call)
-        return _store(call, subvolume, data)
+        return _store(call, subvolume, data, volumes.region(call))
 
     # Compressed data can be a little longer than what it holds.
     return NeedsBody(posted, keep=max(0, expected + expected // 128) + 65536)
 
 
-def _store(call: InstanceCall, subvolume: Subvolume, data: bytes | bytearray) -> Reply:
+def _store(
+    call: InstanceCall,
+    subvolume: Subvolume,
+    data: bytes | bytearray,
+    inside: volumes.Region | None,
+) -> Reply:
     codec, box = LabelCodec(call.instance), subvolume.box
-    highest = int(np.frombuffer(data, np.uint64).max())
+    changed = {
+        block: voxels[0]
+        for block, voxels in boxes.cut(call.instance, data, box)
+        if inside is None or inside.holds(block)
+    }
+    highest = max((int(labels.max()) for labels in changed.values()), default=0)
     with call.service.label_lock:
-        changed = {block: voxels[0] for block, voxels in boxes.cut(call.instance, data, box)}
         stored = {block: codec.stored(labels[None]) for block, labels in changed.items()}
         mutate = call.query.get("mutate") == "true"
         label_writes.raw(call, label_writes.Post(stored, changed, highest, mutate=mutate), box)
@@ -202,6 +210,7 @@ ENDPOINTS: dict[str, Callable[[InstanceCall], Answer]] = {
     "mappings": label_merges.mappings,
     "merge": label_merges.merge,
     "cleave": label_merges.cleave,
+    "renumber": label_merges.renumber,
     "maxlabel": label_merges.max_label,
     "nextlabel": label_merges.next_label,
 }

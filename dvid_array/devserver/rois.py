@@ -1,8 +1,7 @@
-"""Answers of regions of interest. Must not know the store's tables but its own, nor voxels.
+"""Answers of regions of interest. Must not know the store's tables, nor voxels.
 
-A region is a list of spans z, y, x0, x1 in blocks, the last one included; each version keeps its
-own whole list, and a version without one has its nearest ancestor's. DVID divides towards zero
-where it makes a mask, so that its masks are wrong at negative offsets; points are right.
+DVID divides towards zero where it makes a mask, so that its masks are wrong at negative offsets;
+points are right.
 
 Source: `datatype/roi/roi.go` (ServeHTTP, GetMask, PointQuery).
 """
@@ -10,12 +9,11 @@ Source: `datatype/roi/roi.go` (ServeHTTP, GetMask, PointQuery).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 
 from dvid_array.box import Triple
-from dvid_array.devserver import catalog, descriptions, geometry, instances, numbers, volumes
+from dvid_array.devserver import catalog, descriptions, geometry, instances, numbers, spans, volumes
 from dvid_array.devserver.answers import (
     BINARY,
     JSON,
@@ -34,20 +32,11 @@ from dvid_array.devserver.geometry import Subvolume
 from dvid_array.devserver.instances import Extents
 from dvid_array.devserver.numbers import Rows
 from dvid_array.devserver.service import PIECE_BYTES
-from dvid_array.devserver.store import LINE, Db
+from dvid_array.devserver.spans import Inside
 from dvid_array.facts import MAX_ANSWER_BYTES
 
 MAX_LINE = 1 << 24
 """Longest line of a mask: it is made as a whole."""
-
-Inside = np.ndarray[Any, np.dtype[np.bool_]]
-_NEAREST = (
-    LINE
-    + """
-SELECT spans FROM rois WHERE instance = :instance AND version IN line
-ORDER BY version DESC LIMIT 1
-"""
-)
 
 
 def answer(call: InstanceCall) -> Answer:
@@ -56,13 +45,6 @@ def answer(call: InstanceCall) -> Answer:
     if handler is None:
         raise volumes.unknown_endpoint(call)
     return handler(call)
-
-
-def spans(db: Db, instance_id: int, version_id: int) -> Rows:
-    """A version's spans, ordered by z, y, x0."""
-    where = {"instance": instance_id, "version": version_id}
-    row = db.execute(_NEAREST, where).fetchone()
-    return np.frombuffer(row[0] if row else b"", "<i4").reshape(-1, 4)
 
 
 def _info(call: InstanceCall) -> Reply:
@@ -82,7 +64,7 @@ def _roi(call: InstanceCall) -> Answer:
 
 def _get(call: InstanceCall) -> Reply:
     with call.service.store.reading() as db:
-        found = spans(db, call.instance.id, call.at)
+        found = spans.load(db, call.instance.id, call.at)
     return json_reply(found.tolist())
 
 
@@ -119,10 +101,7 @@ def _replace(call: InstanceCall, given: Rows, layers: Rows) -> None:
         volumes.still_open(db, call)
         fresh = instances.instance(db, call.instance.repo, call.instance.name)
         instances.set_facts(db, fresh, **facts)
-        db.execute(
-            "INSERT OR REPLACE INTO rois (instance, version, spans) VALUES (?, ?, ?)",
-            (call.instance.id, call.at, ordered.astype("<i4").tobytes()),
-        )
+        spans.put(db, call.instance.id, call.at, ordered)
 
 
 METHODS: dict[str, Callable[[InstanceCall], Answer]] = {
@@ -152,7 +131,7 @@ def _mask(call: InstanceCall) -> Reply:
         # Two negative numbers cover nothing, and are answered with zeros.
         return Reply(volumes.zeros(subvolume.voxels), BINARY)
     with call.service.store.reading() as db:
-        found = spans(db, call.instance.id, call.at)
+        found = spans.load(db, call.instance.id, call.at)
     seen = found[_reached(found, subvolume, call.instance.block)]
     return Reply(pieces(_lines(seen, subvolume, call.instance.block), PIECE_BYTES), BINARY)
 
@@ -219,26 +198,12 @@ def _points(call: InstanceCall) -> Answer:
         except ValueError as bad:
             raise numbers.refused(bad) from bad
         with call.service.store.reading() as db:
-            found = spans(db, call.instance.id, call.at)
+            found = spans.load(db, call.instance.id, call.at)
         blocks = points // np.array(call.instance.block, np.int32)
-        words = np.where(inside(found, blocks), "true", "false").tolist()
+        words = np.where(spans.inside(found, blocks), "true", "false").tolist()
         return Reply(f"[{','.join(words)}]".encode(), JSON)
 
     return NeedsBody(asked)
-
-
-def inside(found: Rows, blocks: Rows) -> Inside:
-    """Which blocks (x, y, z) are in one of the spans (z, y, x0, x1, ordered)."""
-    lines = np.concatenate([found[:, :2], blocks[:, 2:0:-1]])
-    _, line = np.unique(lines, axis=0, return_inverse=True)
-    # A line's number and x together: so all lines are searched as one.
-    key = line.reshape(-1).astype(np.int64) << 33
-    starts, stops = key[: len(found)] + found[:, 2], key[: len(found)] + found[:, 3]
-    wanted = key[len(found) :] + blocks[:, 0]
-    before = np.searchsorted(starts, wanted, "right")
-    reach = np.concatenate([[np.iinfo(np.int64).min], np.maximum.accumulate(stops)])
-    within: Inside = reach[before] >= wanted
-    return within
 
 
 ENDPOINTS: dict[str, Callable[[InstanceCall], Answer]] = {

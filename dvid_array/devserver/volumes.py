@@ -6,11 +6,14 @@ The order of checks is DVID's: it decides the sentence where several things are 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from dvid_array.devserver import boxes, catalog, instances, pictures
+from dvid_array.box import Triple
+from dvid_array.devserver import boxes, catalog, instances, pictures, spans
 from dvid_array.devserver.answers import InstanceCall, Piece, Refusal, Reply, refusal
 from dvid_array.devserver.blocks import Volume
 from dvid_array.devserver.geometry import Subvolume, shown
+from dvid_array.devserver.numbers import Rows
 from dvid_array.devserver.service import PIECE_BYTES
 from dvid_array.devserver.store import Db
 from dvid_array.facts import MAX_ANSWER_BYTES
@@ -44,17 +47,34 @@ def throttle(call: InstanceCall) -> None:
         call.closing.callback(call.service.throttle.leave)
 
 
-def refuse_roi(call: InstanceCall) -> None:
-    """This server masks nothing by a region of interest."""
+@dataclass(frozen=True, slots=True)
+class Region:
+    """The blocks of a region of interest. DVID compares them with a volume's blocks by number,
+    also where theirs are of another size."""
+
+    found: Rows
+    """z, y, x0, x1, in order."""
+
+    def holds(self, block: Triple) -> bool:
+        """Whether a block of a volume counts as inside."""
+        x, y, z = block
+        line = self.found[(self.found[:, 0] == z) & (self.found[:, 1] == y)]
+        return bool(((line[:, 2] <= x) & (line[:, 3] >= x)).any())
+
+
+def region(call: InstanceCall) -> Region | None:
+    """The region of interest that a call wants to stay inside of."""
     name = call.query.get("roi")
     if not name:
-        return
+        return None
     with call.service.store.reading() as db:
         try:
-            instances.instance(db, call.version.repo, name)
+            which = instances.instance(db, call.version.repo, name)
         except Refusal as bad:
             raise Refusal(400, f'Can\'t get ROI with name "{name}": {bad.text}') from bad
-    raise Refusal(400, "This development server masks no voxels: ask for the region's own mask")
+        if which.kind.family != "roi":
+            raise Refusal(400, f'Data name "{name}" was not of roi data type\n')
+        return Region(spans.load(db, which.id, call.version.id))
 
 
 def check_size(voxels: int, geometry_text: str, voxel_bytes: int, prefix: str = "") -> None:
@@ -108,7 +128,7 @@ def picture(
     if call.address.action == "isotropic":
         wanted = plane.isotropic(call.instance.facts["size"])
     check_size(wanted.pixels, str(wanted), voxel_bytes(call), prefix)
-    refuse_roi(call)
+    inside = region(call)
     with call.service.store.reading() as db:
-        array = boxes.assemble(db, stored_at(call, scale), codec, wanted.box)
+        array = boxes.assemble(db, stored_at(call, scale), codec, wanted.box, inside)
     return pictures.picture(array, wanted, plane, call.address.args[3:4])

@@ -46,11 +46,10 @@ UNRECORDED: tuple[str, ...] = (
     "them out.",
     "A body that was cleaved off without supervoxels leaves no trace in `existing-labels`.",
     "Of the index itself (`index`, `indices`) only `metadata-only=true` is there; POST `mappings`, "
-    "`split`, `split-supervoxel`, `renumber`, `sparsevols-coarse`, `supervoxel-splits`, "
+    "`split`, `split-supervoxel`, `sparsevols-coarse`, `supervoxel-splits`, "
     "`set-nextlabel` and `mutations` are left out.",
     "`help`, `storage`, `server/config`, `server/token`, `user-latencies`, `sync`, `tags`, `arb`, "
     "DAG merges, the blob store and authentication are left out.",
-    "Voxels are not masked by a region of interest (`roi=`): the region's own mask is.",
     "A region's `partition` is left out, and masks are limited to 3 GiB.",
     "Gzip data that holds far more than the box is counted only so far in the refusal.",
 )

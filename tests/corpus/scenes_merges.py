@@ -210,3 +210,28 @@ def label_ids() -> Iterator[Request]:
     for method in ("PUT", "DELETE", "HEAD"):
         yield Request(method, f"/api/{SEG}/maxlabel")
         yield Request(method, f"/api/{SEG}/nextlabel")
+
+
+@scenario
+def renumbering() -> Iterator[Request]:
+    """Bodies get other numbers."""
+    yield new_repo()
+    yield create("labelmap", "seg")
+    yield post_raw("seg", labels((32, 16, 16)), "0_0_0")
+    yield merge(SEG, [2, 3])
+    renumber = f"{SEG}/renumber"
+    yield post(renumber, "[100, 2, 4, 5]")
+    yield from seen(SEG)
+    yield post(renumber, "[101, 6, 102, 4]")
+    yield from seen(SEG)
+    yield from asked(SEG, 100)
+    yield from asked(SEG, 101)
+    yield get(f"{SEG}/size/101", "supervoxels=true")
+    yield post(renumber, "[2, 100]")
+    yield from seen(SEG)
+    for body in ("", "{}", "[1]", "[]", "[1, 2, 3]", "[7, 99]", "[1, 102]", '["a", 1]', "[0, 1]"):
+        yield post(renumber, body)
+    yield get(renumber)
+    yield from seen(SEG)
+    yield get(f"{SEG}/maxlabel")
+    yield get("repo/{root}/info")

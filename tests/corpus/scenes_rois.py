@@ -7,7 +7,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.corpus.exchange import Request
-from tests.corpus.scenarios import create, get, info, learning, new_repo, post, scenario
+from tests.corpus.scenarios import (
+    create,
+    get,
+    info,
+    labels,
+    learning,
+    new_repo,
+    of_kind,
+    post,
+    post_raw,
+    raw,
+    scenario,
+)
 
 SPANS = [[0, 0, 1, 3], [2, -1, -2, 0], [-1, 4, -5, -5], [0, 0, 6, 6], [0, 1, 0, 0]]
 SOME = ("node/{root}/some", "node/{child}/some")
@@ -127,3 +139,44 @@ def roi_locks() -> Iterator[Request]:
     yield points(where, [[0, 0, 0], [64, 0, 0]])
     yield get(f"{where}/roi")
     yield create("roi", "more")
+
+
+@scenario
+def masked_voxels() -> Iterator[Request]:
+    """Reads and writes of voxels inside a region only."""
+    yield new_repo()
+    yield create("roi", "some")
+    yield create("roi", "wide", BlockSize="32,32,32")
+    where = "node/{root}/some"
+    yield spans(where, [[0, 0, 0, 1], [1, 1, 2, 2], [0, -1, -1, 0]])
+    yield spans("node/{root}/wide", [[0, 0, 0, 0]])
+    yield create("uint8blk", "gray", Background="9")
+    yield create("uint16blk", "deep", Background="9")
+    yield create("labelmap", "seg", MaxDownresLevel="1")
+    for name, ramp in (
+        ("gray", of_kind("uint8blk", (64, 32, 32))),
+        ("deep", of_kind("uint16blk", (64, 32, 32))),
+        ("seg", labels((64, 32, 32))),
+    ):
+        yield post_raw(name, ramp, "0_0_0")
+        for query in ("roi=some", "roi=wide", "roi=some&attenuation=2"):
+            yield raw(name, "70_40_40", "-4_-4_-4", query)
+        yield raw(name, "16_16_16", "0_0_0", "roi=some")
+        yield raw(name, "16_16_16", "48_0_0", "roi=some")
+        yield get(f"node/{{root}}/{name}/raw/xz/40_20/0_5_0", "roi=some", kind="picture")
+        yield raw(name, "20_20_20", "0_0_0", f"roi={name}")
+    yield raw("seg", "20_20_20", "0_0_0", "roi=some&scale=1")
+    yield raw("seg", "20_20_20", "0_0_0", "roi=some&supervoxels=true")
+    yield post_raw("gray", of_kind("uint8blk", (64, 32, 32), seed=5), "0_0_0", "roi=some")
+    yield raw("gray", "70_40_40", "-4_-4_-4")
+    yield post_raw("gray", of_kind("uint8blk", (16, 16, 16), seed=6), "160_0_0", "roi=some")
+    yield info("gray")
+    yield post_raw("seg", labels((64, 32, 32), seed=5), "0_0_0", "roi=some&mutate=true")
+    yield raw("seg", "70_40_40", "-4_-4_-4")
+    yield raw("seg", "40_20_20", "0_0_0", "scale=1")
+    body = json.dumps([0, 1, 2, 3, 4, 5, 6, 7])
+    yield Request("GET", "/api/node/{root}/seg/sizes", "", body)
+    yield post_raw("gray", of_kind("uint8blk"), "0_0_0", "roi=gray")
+    yield post_raw("gray", of_kind("uint8blk"), "0_0_0", "roi=nowhere")
+    yield post_raw("seg", labels(), "0_0_0", "roi=nowhere")
+    yield get("repo/{root}/info")

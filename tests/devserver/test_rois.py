@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dvid_array.devserver import rois
+from dvid_array.devserver import spans as kept
 from tests.devserver.conftest import Asker
 
 pytestmark = pytest.mark.dev
@@ -31,7 +31,7 @@ def blocks_of(region: Any) -> set[tuple[int, int, int]]:
 @given(region=spans, asked=st.lists(st.tuples(small, small, small), max_size=30))
 def test_points_are_inside_the_union_of_the_spans(region: Any, asked: Any) -> None:
     ordered = np.unique(np.array(region, np.int32).reshape(-1, 4), axis=0)
-    found = rois.inside(ordered, np.array(asked, np.int32).reshape(-1, 3))
+    found = kept.inside(ordered, np.array(asked, np.int32).reshape(-1, 3))
     assert found.tolist() == [block in blocks_of(region) for block in asked]
 
 
