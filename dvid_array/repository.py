@@ -18,8 +18,8 @@ from dvid_array.client.catalog import Catalog
 from dvid_array.client.transport import Transport
 from dvid_array.client.volume import Volume
 from dvid_array.errors import DvidExistsError, DvidNotFoundError
-from dvid_array.protocol import documents, spans
-from dvid_array.rois import Roi
+from dvid_array.protocol import documents
+from dvid_array.rois import HasRois
 from dvid_array.scales import level_name
 from dvid_array.selection import integer
 
@@ -189,7 +189,7 @@ class InstanceFacts:
         return f"{self.name} ({self.kind})"
 
 
-class Node:
+class Node(HasRois):
     """A version of a repo: ``node[name]`` opens a volume, ``name in node`` asks for one."""
 
     def __init__(self, server: Server, uuid: str, repo: Repo | None = None) -> None:
@@ -355,38 +355,6 @@ class Node:
         )
         self._create(setups)
         return self.open(name)
-
-    def roi(self, name: str) -> Roi:
-        """The region of interest of that name. One request, and one more when its blocks are
-        asked for.
-
-        Raises
-        ------
-        DvidNotFoundError, DvidTypeError
-            Where there is none, or it is something else.
-        """
-        catalog = self._server._catalog
-        return Roi(self, catalog, name, catalog.roi_block(self._uuid, name))
-
-    def create_roi(self, name: str, block: Sequence[int] = (32, 32, 32)) -> Roi:
-        """Make a region of interest, without any block yet.
-
-        Parameters
-        ----------
-        name : str
-            Unique in the whole repo.
-        block : three integers
-            Voxels of one of its blocks along x, y, z.
-
-        Raises
-        ------
-        ValueError
-            For blocks that DVID would not understand.
-        DvidExistsError
-            Where the name is taken.
-        """
-        self._create([spans.config(name, triple(integer(n) for n in block))])
-        return self.roi(name)
 
     def _create(self, setups: Sequence[dict[str, str]]) -> None:
         """Make instances: all of them, or none where a name is taken."""

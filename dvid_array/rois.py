@@ -231,6 +231,43 @@ class Roi:
         return self
 
 
+class HasRois:
+    """The regions of interest of a version."""
+
+    def roi(self: Any, name: str) -> Roi:
+        """The region of interest of that name. One request, and one more when its blocks are
+        asked for.
+
+        Raises
+        ------
+        DvidNotFoundError, DvidTypeError
+            Where there is none, or it is something else.
+        """
+        catalog = self._server._catalog
+        return Roi(self, catalog, name, catalog.roi_block(self._uuid, name))
+
+    def create_roi(self: Any, name: str, block: Sequence[int] = (32, 32, 32)) -> Roi:
+        """Make a region of interest, without any block yet.
+
+        Parameters
+        ----------
+        name : str
+            Unique in the whole repo.
+        block : three integers
+            Voxels of one of its blocks along x, y, z.
+
+        Raises
+        ------
+        ValueError
+            For blocks that DVID would not understand.
+        DvidExistsError
+            Where the name is taken.
+        """
+        self._create([spans.config(name, triple(integer(n) for n in block))])
+        made: Roi = self.roi(name)
+        return made
+
+
 class SeenThrough:
     """Arrays seen through a region of interest."""
 
