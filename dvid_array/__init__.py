@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     )
     from dvid_array.opening import connect, open, serve
     from dvid_array.repository import Node, Repo, Server
-    from dvid_array.rois import Roi
     from dvid_array.settings import Settings
     from dvid_array.sparse_volume import SparseVolume
+    from dvid_array.storing import store
     from dvid_array.views import Plan
 
 __version__ = "0.1.0"
@@ -47,9 +47,9 @@ _HOMES = {
     "Node": "repository",
     "Repo": "repository",
     "Server": "repository",
-    "Roi": "rois",
     "Settings": "settings",
     "SparseVolume": "sparse_volume",
+    "store": "storing",
     "Plan": "views",
 }
 
@@ -76,13 +76,13 @@ __all__ = [
     "Node",
     "Plan",
     "Repo",
-    "Roi",
     "Server",
     "Settings",
     "SparseVolume",
     "connect",
     "open",
     "serve",
+    "store",
 ]
 
 

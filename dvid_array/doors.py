@@ -18,5 +18,6 @@ def door(name: str) -> Any:
         return import_module(f"dvid_array.adapters.{name}")
     except ModuleNotFoundError as missing:
         raise ImportError(
-            f"this needs {missing.name}: pip install 'dvid_array[{name}]'", name=missing.name
+            f"this needs {missing.name}: pip install 'dvid_array[{name.split('.')[0]}]'",
+            name=missing.name,
         ) from missing

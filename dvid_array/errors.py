@@ -139,7 +139,13 @@ class DvidWriteError(DvidError):
     stored, failed, unknown : tuple of Box
         Boxes of voxels (x, y, z, half-open) that the server acknowledged, that it does not
         have, and for which no answer came (they may still land).
+    first : Exception or None
+        The first fault.
+    part : Box or None
+        The part of a `store` that failed first.
     """
+
+    part: Box | None = None
 
     def __init__(
         self,
@@ -148,9 +154,11 @@ class DvidWriteError(DvidError):
         stored: Sequence[Box] = (),
         failed: Sequence[Box] = (),
         unknown: Sequence[Box] = (),
+        first: Exception | None = None,
         **facts: Any,
     ) -> None:
         super().__init__(message, **facts)
         self.stored = tuple(stored)
         self.failed = tuple(failed)
         self.unknown = tuple(unknown)
+        self.first = first

@@ -23,10 +23,10 @@ SOURCES = {
 
 FLOORS = {
     1: "box errors facts settings units",
-    2: "addresses casting chunking protocol scales selection",
+    2: "addresses casting chunking owners protocol scales selection",
     3: "client devserver",
-    4: "array attributes bodies display doors opening progress pyramids refusals repository "
-    "rois sparse_volume views",
+    4: "array attributes bodies display doors opening placement progress pyramids refusals "
+    "repository rois sparse_volume storing views",
     5: "adapters cli pydvid testing __main__",
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms.split()}

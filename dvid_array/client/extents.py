@@ -59,6 +59,52 @@ class Growth:
             return record.box
 
 
+def settle(volume: Volume, before: Box | None, written: Box) -> Box | None:
+    """Bring the server's extents to the exact union after a write whose beginning another process
+    saw: `before` are the extents as they were then."""
+    record = volume.shared_extents
+    if before is not None and before.contains(volume.grid.cover(written)):
+        return before
+    exact = (before or EMPTY).hull(written)
+    with record.lock:
+        found = _set(volume, exact)
+        record.box = found and _without(found, exact, list(record.pending.values()))
+        return record.box
+
+
+def recall(volume: Volume, before: Box | None, written: Box) -> None:
+    """Take the rounding of an interrupted write off what this process knows of the extents.
+
+    Parameters
+    ----------
+    volume : Volume
+        As it is now.
+    before : Box or None
+        Extents before the interrupted write.
+    written : Box
+        The voxels it was to write.
+    """
+    record = volume.shared_extents
+    with record.lock:
+        if record.box is not None and not record.pending:
+            record.box = unrounded(record.box, before or written, written, volume.grid)
+
+
+def unrounded(found: Box, before: Box, written: Box, grid: BlockGrid) -> Box:
+    """The reported extents without the faces that posts of a write left behind: those where
+    blocks begin, beyond `before`, and within what it covers."""
+    covered = grid.cover(written)
+    start = triple(
+        b if f % n == 0 and c <= f < b else f
+        for f, b, c, n in zip(found.start, before.start, covered.start, grid.block, strict=True)
+    )
+    stop = triple(
+        b if f % n == 0 and b < f <= c else f
+        for f, b, c, n in zip(found.stop, before.stop, covered.stop, grid.block, strict=True)
+    )
+    return Box(start, stop)
+
+
 def _without(found: Box, exact: Box, pending: list[Box]) -> Box:
     """The reported extents with the rounding of writes in flight taken off."""
     lower = [{box.start[axis] for box in pending} for axis in range(3)]

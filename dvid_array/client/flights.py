@@ -59,7 +59,7 @@ class Crew(Generic[J]):
         try:
             self._run(workers)
         finally:
-            self._deliver()
+            self.deliver()
         if self._error is not None:
             raise self._error
 
@@ -68,13 +68,13 @@ class Crew(Generic[J]):
             for worker in workers:
                 worker.start()
             for worker in workers:
-                worker.join()
+                worker.ended.wait()
         except BaseException:
             self.abort()
             deadline = time.monotonic() + FAREWELL
             for worker in workers:
                 if worker.ident is not None:
-                    worker.join(max(0.0, deadline - time.monotonic()))
+                    worker.ended.wait(max(0.0, deadline - time.monotonic()))
             raise
 
     def note(self, deliver: Callable[[list[Any]], None], notes: Sequence[Any]) -> None:
@@ -82,11 +82,17 @@ class Crew(Generic[J]):
         with self._lock:
             self._notes.setdefault(deliver, []).extend(notes)
 
-    def _deliver(self) -> None:
+    def deliver(self) -> None:
+        """Deliver what was kept, in this thread."""
         with self._lock:
             kept, self._notes = self._notes, {}
         for deliver, notes in kept.items():
             tell(deliver, notes)  # type: ignore[arg-type]
+
+    @property
+    def aborted(self) -> bool:
+        """Whether connections have been cut, and nothing may be sent any more."""
+        return self._aborted
 
     def next(self, queue: Iterator[J]) -> J | None:
         """The next job; None when there is none or the crew has stopped."""
@@ -144,9 +150,15 @@ class _Worker(threading.Thread):
         self._queue = queue
         self._work = work
         self._context = contextvars.copy_context()
+        self.ended = threading.Event()
+        """Waited for instead of `join`, which in Python 3.11 takes a thread for dead when the wait
+        for it is interrupted."""
 
     def run(self) -> None:
-        self._context.run(self._through)
+        try:
+            self._context.run(self._through)
+        finally:
+            self.ended.set()
 
     def _through(self) -> None:
         while (job := self.crew.next(self._queue)) is not None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
 
 import numpy as np
 
@@ -30,6 +31,8 @@ from dvid_array.errors import (
 from dvid_array.facts import COORDINATE_LIMIT, PARALLEL_VOXELS
 from dvid_array.protocol import paths, voxels
 
+T = TypeVar("T")
+
 LABEL_POSTS = 2
 """Posts of labels in flight: the server takes them one by one, so one waits while one travels."""
 
@@ -42,7 +45,7 @@ class _Piece:
     """Whether every voxel of it is written, so that nothing must be read."""
 
 
-class _Fate(Enum):
+class Fate(Enum):
     """What became of a piece; the attributes of `DvidWriteError`."""
 
     STORED = "stored"
@@ -50,7 +53,7 @@ class _Fate(Enum):
     UNKNOWN = "unknown"
 
 
-Fates = dict[Box, _Fate]
+Fates = dict[Box, Fate]
 """By the pieces' boxes."""
 
 
@@ -69,18 +72,29 @@ def write(volume: Volume, source: Grid) -> Volume:
         return volume
     covered = _hull([piece.box for piece in pieces])
     check_writable(volume, covered)
-    fates = {piece.box: _Fate.FAILED for piece in pieces}
     with extents.Growth(volume, _touched(source), covered) as growth:
-        try:
-            _crew(volume).each(pieces, lambda piece: _store(volume, source, piece, fates))
-            return volume.with_extents(growth.settle())
-        except Exception as error:
-            if set(fates.values()) == {_Fate.FAILED}:
-                raise
-            raise _half_way(error, fates) from error
-        except KeyboardInterrupt as stop:
-            stop.add_note(str(_half_way(DvidError("it was interrupted"), fates)))
+        return volume.with_extents(_send(volume, source, pieces, growth.settle))
+
+
+def deposit(volume: Volume, source: Grid) -> None:
+    """Write picked voxels, and nothing else: refusals and extents are the matter of the one who
+    hands out parts, and sees to it that no two of them share a block."""
+    _send(volume, source, _pieces(volume, source), lambda: None)
+
+
+def _send(volume: Volume, source: Grid, pieces: list[_Piece], settle: Callable[[], T]) -> T:
+    """Post pieces, then settle; what became of them is told where that fails half way."""
+    fates = {piece.box: Fate.FAILED for piece in pieces}
+    try:
+        _crew(volume).each(pieces, lambda piece: _store(volume, source, piece, fates))
+        return settle()
+    except Exception as error:
+        if set(fates.values()) == {Fate.FAILED}:
             raise
+        raise half_way(error, fates) from error
+    except KeyboardInterrupt as stop:
+        stop.add_note(str(half_way(DvidError("it was interrupted"), fates)))
+        raise
 
 
 def _crew(volume: Volume) -> Crew[_Piece]:
@@ -90,15 +104,20 @@ def _crew(volume: Volume) -> Crew[_Piece]:
     return Crew(threads, cut=False)
 
 
-def check_writable(volume: Volume, box: Box) -> None:
-    """Refuse, with the way out, what DVID would refuse or get wrong.
+def check_writable(volume: Volume, box: Box, *, lossy: bool = False) -> None:
+    """Refuse, with the way out, what DVID would refuse or get wrong; JPEG not, where losses are
+    accepted.
 
     Merges of a labelmap are asked of the server each time: anybody may have made some since.
     """
     for refuses, error, text in REFUSALS:
-        if refuses(volume, box):
+        if not (lossy and refuses is _loses) and refuses(volume, box):
             name = volume.instance.name
             raise error(text.format(name=name, uuid=volume.uuid, scale=volume.scale, box=box))
+
+
+def _loses(volume: Volume, box: Box) -> bool:
+    return volume.instance.compression == "jpeg"
 
 
 def _merged(volume: Volume, box: Box) -> bool:
@@ -109,11 +128,6 @@ def _merged(volume: Volume, box: Box) -> bool:
 
 
 REFUSALS: tuple[tuple[Callable[[Volume, Box], bool], type[Exception], str], ...] = (
-    (
-        lambda volume, box: bool(volume.regions),
-        DvidTypeError,
-        "this shows {name!r} inside a region of interest only: write to the array itself",
-    ),
     (
         lambda volume, box: volume.locked,
         DvidLockedError,
@@ -131,10 +145,11 @@ REFUSALS: tuple[tuple[Callable[[Volume, Box], bool], type[Exception], str], ...]
         "{name!r} is a proxy of a read-only store: write to an instance of your own",
     ),
     (
-        lambda volume, box: volume.instance.compression == "jpeg",
+        _loses,
         DvidTypeError,
         "{name!r} stores JPEG: patching a block would change its other voxels too. "
-        "Write to an instance created with compression='lz4'",
+        "Write to an instance created with compression='lz4', or whole blocks by "
+        "dvid_array.store(..., lossy=True)",
     ),
     (
         lambda volume, box: volume.instance.max_scale > 0 and min(box.start) < 0,
@@ -201,14 +216,14 @@ def _store(volume: Volume, source: Grid, piece: _Piece, fates: Fates) -> None:
     keys = [(*volume.key, block) for block in volume.grid.each(piece.box)]
     with registry.state().blocks.hold(keys):
         body = _body(volume, source, piece)
-        fates[piece.box] = _Fate.UNKNOWN
+        fates[piece.box] = Fate.UNKNOWN
         try:
             post(volume, piece.box, body)
         except DvidError as error:
             if not error.uncertain:
-                fates[piece.box] = _Fate.FAILED
+                fates[piece.box] = Fate.FAILED
             raise
-        fates[piece.box] = _Fate.STORED
+        fates[piece.box] = Fate.STORED
 
 
 def _body(volume: Volume, source: Grid, piece: _Piece) -> memoryview:
@@ -218,12 +233,12 @@ def _body(volume: Volume, source: Grid, piece: _Piece) -> memoryview:
         return voxels.to_bytes(view, dtype)
     shape = (volume.instance.kind.channels, *piece.box.shape)
     patched = np.zeros(shape, dtype, order="F")
-    reading.read_here(_as_stored(volume), piece.box, patched)
+    reading.read_here(as_stored(volume), piece.box, patched)
     source.patch(piece.box, patched)
     return voxels.to_bytes(patched, dtype)
 
 
-def _as_stored(volume: Volume) -> Volume:
+def as_stored(volume: Volume) -> Volume:
     """The volume as its blocks are stored: unmasked, and labels before merges."""
     whole = volume.unmasked()
     return whole.unmerged() if volume.instance.kind.has_versions_of_labels else whole
@@ -243,13 +258,13 @@ def post(volume: Volume, box: Box, body: memoryview) -> None:
     volume.transport.done(Call("POST", paths.path(address), query, data))
 
 
-def _half_way(error: Exception, fates: Fates) -> DvidWriteError:
+def half_way(error: Exception, fates: Fates) -> DvidWriteError:
     """What became of every box."""
-    boxes = {fate.value: [box for box in fates if fates[box] is fate] for fate in _Fate}
+    boxes = {fate.value: [box for box in fates if fates[box] is fate] for fate in Fate}
     if len(boxes["stored"]) == len(fates):
         told = f"every voxel is stored, but the extents could not be set exactly: {error}"
     else:
-        counts = ", ".join(f"{len(boxes[fate.value])} {fate.value}" for fate in _Fate)
+        counts = ", ".join(f"{len(boxes[fate.value])} {fate.value}" for fate in Fate)
         told = (
             f"the write failed half way: of {len(fates)} pieces {counts} (.stored, .failed, "
             f".unknown; the unknown may still land); writing the same again is safe. "
@@ -257,4 +272,4 @@ def _half_way(error: Exception, fates: Fates) -> DvidWriteError:
         )
     named = ("sentence", "method", "url", "status") if isinstance(error, DvidError) else ()
     facts = {name: getattr(error, name) for name in named}
-    return DvidWriteError(told, **boxes, **facts)
+    return DvidWriteError(told, **boxes, first=error, **facts)
