@@ -361,8 +361,13 @@ class Node:
         taken = [name for name in names if name in self.refresh()] if len(names) > 1 else []
         if taken:
             raise DvidExistsError(f"the repo has {', '.join(taken)} already: nothing was made")
+        catalog = self._server._catalog
         for setup in setups:
-            self._server._catalog.create_instance(self._uuid, setup)
+            catalog.create_instance(self._uuid, setup)
+            box = documents.configured_extents(setup)
+            if box is not None and facts.kind_of(setup["typename"]).has_extents:
+                # those of the configuration alone are forgotten with the first post
+                catalog.post_extents(self._uuid, setup["dataname"], box)
         if self._repo is not None:
             self._repo.refresh()
 

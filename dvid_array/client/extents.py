@@ -41,7 +41,12 @@ class Growth:
         self._record = volume.shared_extents
 
     def __enter__(self) -> Growth:
-        self._record.pending[self] = self._covered
+        record = self._record
+        with record.lock:
+            if not record.pending and not self._inside(record.box) and _trims(self._volume):
+                # others may have written since this process last looked
+                record.box = _reported(self._volume)
+            record.pending[self] = self._covered
         return self
 
     def __exit__(self, *failed: object) -> None:
@@ -51,12 +56,19 @@ class Growth:
         """Bring the server's extents to the exact union, after all posts, and return them."""
         record = self._record
         with record.lock:
-            if record.box is None or not record.box.contains(self._covered):
+            if not self._inside(record.box):
                 exact = (record.box or EMPTY).hull(self._written)
                 found = _set(self._volume, exact)
                 del record.pending[self]
-                record.box = found and _without(found, exact, list(record.pending.values()))
+                others = list(record.pending.values())
+                if found and others:
+                    # the server may have put back, with a post of theirs, what it read before
+                    found = _without(exact_faces(found, exact, self._volume.grid), exact, others)
+                record.box = found
             return record.box
+
+    def _inside(self, known: Box | None) -> bool:
+        return known is not None and known.contains(self._covered)
 
 
 def settle(volume: Volume, before: Box | None, written: Box) -> Box | None:
@@ -106,7 +118,7 @@ def unrounded(found: Box, before: Box, written: Box, grid: BlockGrid) -> Box:
 
 
 def _without(found: Box, exact: Box, pending: list[Box]) -> Box:
-    """The reported extents with the rounding of writes in flight taken off."""
+    """The extents with the rounding of writes in flight taken off."""
     lower = [{box.start[axis] for box in pending} for axis in range(3)]
     upper = [{box.stop[axis] for box in pending} for axis in range(3)]
     return Box(
@@ -121,9 +133,13 @@ def _without(found: Box, exact: Box, pending: list[Box]) -> Box:
     )
 
 
+def _trims(volume: Volume) -> bool:
+    return volume.instance.kind.has_extents and volume.settings.trim_extents
+
+
 def _set(volume: Volume, exact: Box) -> Box | None:
     found = _reported(volume)
-    if not volume.instance.kind.has_extents or not volume.settings.trim_extents or found is None:
+    if found is None or not _trims(volume):
         return found
     wanted = exact_faces(found, exact, volume.grid)
     for _ in range(ROUNDS):

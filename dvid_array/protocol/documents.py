@@ -395,6 +395,14 @@ def _scales(kind: Kind, extents: Box | None, max_scale: int | None) -> str | Non
     return str(max_scale) if max_scale else None
 
 
+def configured_extents(setup: Mapping[str, str]) -> Box | None:
+    """The half-open extents that a configuration gives a new volume."""
+    if "MaxPoint" not in setup:
+        return None
+    low, high = (triple(map(int, setup[end].split(","))) for end in ("MinPoint", "MaxPoint"))
+    return Box(low, triple(value + 1 for value in high))
+
+
 def _joined(values: Iterable[object]) -> str:
     return ",".join(f"{value:.17g}" if isinstance(value, float) else str(value) for value in values)
 
