@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from dvid_array.opening import connect, open, serve
     from dvid_array.repository import Node, Repo, Server
+    from dvid_array.rois import Roi
     from dvid_array.settings import Settings
     from dvid_array.sparse_volume import SparseVolume
     from dvid_array.storing import store
@@ -47,6 +48,7 @@ _HOMES = {
     "Node": "repository",
     "Repo": "repository",
     "Server": "repository",
+    "Roi": "rois",
     "Settings": "settings",
     "SparseVolume": "sparse_volume",
     "store": "storing",
@@ -76,6 +78,7 @@ __all__ = [
     "Node",
     "Plan",
     "Repo",
+    "Roi",
     "Server",
     "Settings",
     "SparseVolume",

@@ -29,6 +29,7 @@ from dvid_array.progress import told
 from dvid_array.protocol.voxels import Array
 from dvid_array.pyramids import Scaled
 from dvid_array.refusals import Refusals
+from dvid_array.rois import SeenThrough
 from dvid_array.scales import rescaled
 from dvid_array.selection import Axis, Selection
 from dvid_array.views import OuterIndex, Plan, PointIndex, VoxelIndex
@@ -62,7 +63,7 @@ class NodeLike(Protocol):
         """Several instances at this version."""
 
 
-class DvidArray(Scaled, Refusals):
+class DvidArray(Scaled, SeenThrough, Refusals):
     """A DVID volume as an array with axes channel, x, y, z.
 
     Slicing fetches voxels, assigning writes them; nothing else makes a request, unless its
@@ -259,7 +260,8 @@ class DvidArray(Scaled, Refusals):
     def at(self, version: str) -> DvidArray:
         """The same instance at another version: an id, a prefix, or a branch expression."""
         node = self._node.sibling(version)
-        return node.open(self.instance, scale=self.scale, supervoxels=self.supervoxels)
+        there = node.open(self.instance, scale=self.scale, supervoxels=self.supervoxels)
+        return there._with(replace(there._volume, regions=self._volume.regions))
 
     def _with(self, volume: Volume) -> DvidArray:
         return DvidArray(self._node, volume)

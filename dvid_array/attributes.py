@@ -69,6 +69,11 @@ class Attributes:
         ).url
 
     @property
+    def regions(self) -> tuple[str, ...]:
+        """Names of the regions of interest it is seen through: see `DvidArray.where`."""
+        return tuple(region.name for region in self._volume.regions)
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """Element type."""
         return self._volume.instance.kind.dtype

@@ -28,6 +28,8 @@ def facts(array: Attributes) -> dict[str, str]:
         "version": array.uuid + (" (committed)" if array.locked else " (open)"),
         "address": array.url,
     }
+    if array.regions:
+        told["inside"] = " and ".join(array.regions) + ", else 0"
     if any(array.origin):
         told["origin"] = f"x y z {array.origin[1:]}"
     elif not array.size:

@@ -100,7 +100,7 @@ LEGACY_NAMES = {
 """Names of 2014's DVID, which its examples and pydvid still use."""
 
 OTHER_DOORS = {
-    "roi": "a region of interest is a list of block spans, which DVID serves at its `roi` endpoint",
+    "roi": "open a region of interest with node.roi(name), and mask arrays with arr.where(roi)",
     "imagetile": "tiles are pictures made for viewers: open the volume they were cut from",
     "multichan16": "multichan16 volumes have no 3D reads over HTTP: open their channels' volumes",
     "googlevoxels": "googlevoxels only forwards to another service: open the volume there",

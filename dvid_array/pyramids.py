@@ -5,6 +5,7 @@ Owns the step from one scale to another. Must not know requests; what a scale is
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dvid_array.attributes import Attributes
@@ -49,15 +50,21 @@ class Scaled(Attributes):
             return [self.at_scale(scale) for scale in self.scales]
         names = level_names(self.instance, self._node.instances)
         coarser = self._node.open_many(names[1:])
-        levels = enumerate([self._whole_at(0), *coarser])
-        return [self._same_place(array, steps) for steps, array in levels]
+        levels = [self._level(array, steps) for steps, array in enumerate(coarser, 1)]
+        places = enumerate([self._whole_at(0), *levels])
+        return [self._same_place(array, steps) for steps, array in places]
 
     def _whole_at(self, scale: int) -> DvidArray:
         if scale in self.scales:
             return self._with(self._volume.at_scale(scale))
         if self._volume.instance.kind.has_scales or scale < 0:
             raise ValueError(f"{self.instance!r} has the scales {self.scales}, not {scale}")
-        return self._node.open(level_name(self.instance, scale))
+        return self._level(self._node.open(level_name(self.instance, scale)), scale)
+
+    def _level(self, opened: DvidArray, steps: int) -> DvidArray:
+        """A coarser instance of this image, seen through the same regions of interest."""
+        regions = tuple(region.halved(steps) for region in self._volume.regions)
+        return opened._with(replace(opened._volume, regions=regions))
 
     def _with(self, volume: Volume) -> DvidArray:
         """The array of another volume of this node."""

@@ -19,6 +19,7 @@ from dvid_array.client.transport import Transport
 from dvid_array.client.volume import Volume
 from dvid_array.errors import DvidExistsError, DvidNotFoundError
 from dvid_array.protocol import documents
+from dvid_array.rois import HasRois
 from dvid_array.scales import level_name
 from dvid_array.selection import integer
 
@@ -188,7 +189,7 @@ class InstanceFacts:
         return f"{self.name} ({self.kind})"
 
 
-class Node:
+class Node(HasRois):
     """A version of a repo: ``node[name]`` opens a volume, ``name in node`` asks for one."""
 
     def __init__(self, server: Server, uuid: str, repo: Repo | None = None) -> None:

@@ -61,7 +61,7 @@ def test_impossible_pairs_name_the_possible_ones(
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("roi", "block spans"),
+        ("roi", r"node\.roi\(name\)"),
         ("imagetile", "open the volume they were cut from"),
         ("multichan16", "multichan16"),
         ("googlevoxels", "forwards"),

@@ -13,11 +13,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from dvid_array.box import Box
+from dvid_array.box import Box, Triple
 from dvid_array.client.transport import Call, Transport
 from dvid_array.errors import DvidNotFoundError, DvidProtocolError
-from dvid_array.protocol import documents, paths
+from dvid_array.protocol import documents, paths, spans
 from dvid_array.protocol.paths import Address
+from dvid_array.protocol.spans import Spans
 
 FULL_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -116,6 +117,22 @@ class Catalog:
             body=documents.extents_body(box),
         )
         self.transport.done(call)
+
+    def roi_block(self, uuid: str, name: str) -> Triple:
+        """The block of a region of interest."""
+        address = paths.instance(uuid, name, "info")
+        return spans.block(self._get(address, "object"), self._url(address))
+
+    def roi_spans(self, uuid: str, name: str) -> Spans:
+        """The blocks of a region of interest at a version."""
+        address = paths.instance(uuid, name, "roi")
+        data = self.transport.document(Call("GET", paths.path(address)))
+        return spans.parse(data, self._url(address))
+
+    def post_roi(self, uuid: str, name: str, found: Spans) -> None:
+        """Put other blocks in place of those of a region of interest."""
+        address = paths.instance(uuid, name, "roi")
+        self.transport.done(Call("POST", paths.path(address), body=spans.body(found)))
 
     def merged(self, uuid: str, name: str) -> bool:
         """Whether a labelmap's version has merges, so that labels differ from supervoxels."""

@@ -7,12 +7,14 @@ travel: the ways are a table in `ways`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from dvid_array.box import Box
 from dvid_array.client import caching, planning
 from dvid_array.client.flights import Crew
 from dvid_array.client.picks import Grid, Target
 from dvid_array.client.planning import Request
+from dvid_array.client.regions import Inside
 from dvid_array.client.volume import Volume
 from dvid_array.client.ways import WAYS, Way
 from dvid_array.errors import DvidTypeError
@@ -55,6 +57,7 @@ def _wasteful(volume: Volume, boxes: Sequence[Box]) -> bool:
 def plan(volume: Volume, boxes: Sequence[Box]) -> tuple[Way, list[Request]]:
     """The requests that fetch some boxes, and how they are made."""
     _reachable(boxes)
+    boxes = _seen(volume, boxes)
     way = transport(volume, boxes)
     limit = PARALLEL_VOXELS
     if not way.streams:
@@ -73,6 +76,9 @@ def _reachable(boxes: Sequence[Box]) -> None:
 def read(volume: Volume, target: Target, boxes: Sequence[Box], come: Come | None = None) -> None:
     """Fill a target with the voxels it picks from some boxes, each block once; `come` hears of
     each box that has been fetched, from the thread that fetched it."""
+    if volume.regions:
+        _read_inside(volume, target, boxes, come)
+        return
     state = caching.state_of(volume)
     if state is None:
         _fetch_all(volume, target, boxes, come)
@@ -82,6 +88,22 @@ def read(volume: Volume, target: Target, boxes: Sequence[Box], come: Come | None
         _fetch_all(volume, into, some, come)
 
     caching.read(volume, state, boxes, target, fetch)
+
+
+def _read_inside(volume: Volume, target: Target, boxes: Sequence[Box], come: Come | None) -> None:
+    """Blocks that no region touches are not fetched; voxels outside of the regions are zero."""
+    for box in boxes:
+        target.clear(box)
+    for region in volume.regions:
+        target = Inside(region, volume.scale, target)
+    read(replace(volume, regions=()), target, _seen(volume, boxes), come)
+
+
+def _seen(volume: Volume, boxes: Sequence[Box]) -> Sequence[Box]:
+    """What some boxes share with the blocks that all regions touch."""
+    for region in volume.regions:
+        boxes = caching.merged(region.boxes(boxes, volume.grid, volume.scale))
+    return boxes
 
 
 def _fetch_all(volume: Volume, target: Target, boxes: Sequence[Box], come: Come | None) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from dvid_array.box import BlockGrid, Box
 from dvid_array.client import registry
 from dvid_array.client.catalog import Catalog
+from dvid_array.client.regions import Region
 from dvid_array.client.transport import Transport
 from dvid_array.protocol.documents import Instance
 from dvid_array.scales import rescaled
@@ -35,6 +36,8 @@ class Volume:
     """Scale of a multi-scale label volume: voxels are 2^scale times as long."""
     supervoxels: bool = False
     """Whether labels are read before merges."""
+    regions: tuple[Region, ...] = ()
+    """Where its voxels are seen; elsewhere they are 0."""
 
     def __setstate__(self, facts: dict[str, Any]) -> None:
         """Whoever made this had answers of the server: here too it is worth waiting for."""
@@ -105,6 +108,7 @@ class Volume:
             self.scale,
             self.supervoxels,
             self.masked_by,
+            *(region.token for region in self.regions),
             changes,
             *view,
         )

@@ -129,6 +129,11 @@ def _merged(volume: Volume, box: Box) -> bool:
 
 REFUSALS: tuple[tuple[Callable[[Volume, Box], bool], type[Exception], str], ...] = (
     (
+        lambda volume, box: bool(volume.regions),
+        DvidTypeError,
+        "this shows {name!r} inside a region of interest only: write to the array itself",
+    ),
+    (
         lambda volume, box: volume.locked,
         DvidLockedError,
         "version {uuid} is committed and cannot change: write to node.new_version()",

@@ -79,14 +79,14 @@ class Bounds:
 
 
 def read(call: InstanceCall, complaint: str) -> Bounds:
-    """The bounds of a call's query."""
+    """The bounds of a call's query; `complaint` is what DVID says of a wrong one, with a place for
+    what is wrong."""
     found = []
     for axis in "xyz":
         texts = (call.query.get(f"min{axis}", ""), call.query.get(f"max{axis}", ""))
         try:
             low, high = (geometry.whole(text) if text else None for text in texts)
         except Refusal as bad:
-            end = "\n" if complaint[0].isupper() else ""
-            raise Refusal(400, complaint + bad.text + end) from bad
+            raise Refusal(400, complaint.format(bad.text)) from bad
         found.append((low, high))
     return Bounds((found[0], found[1], found[2]), call.query.get("exact") != "false")

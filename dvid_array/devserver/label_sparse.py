@@ -8,9 +8,8 @@ Source: `datatype/labelmap/labelidx.go` (constrainLabelIndex, writeLegacyRLE and
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,6 +32,7 @@ from dvid_array.devserver.answers import (
     pieces,
     refusal,
 )
+from dvid_array.devserver.encoding import gzipped
 from dvid_array.devserver.label_bounds import Bounds
 from dvid_array.devserver.label_index import Blocks
 from dvid_array.devserver.label_storage import LabelCodec, Labels
@@ -42,6 +42,7 @@ from dvid_array.protocol.runs import Mask, Runs
 from dvid_array.protocol.voxels import encode_lz4
 
 PAGE = "text/html"
+BAD_BOUNDS = "error parsing bounds from query string: {}"
 Masks = Iterator[tuple[Triple, Mask]]
 
 
@@ -119,15 +120,10 @@ def _rles(part: _Part) -> Iterator[Piece]:
     return iter([PACKERS[wanted](runs.encode_rles(np.concatenate(found)))])
 
 
-def _gzip(data: bytes) -> bytes:
-    stream = zlib.compressobj(wbits=31)
-    return stream.compress(data) + stream.flush()
-
-
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
     "lz4": lambda data: encode_lz4(data, sized=False),
-    "gzip": _gzip,
+    "gzip": gzipped,
 }
 
 
@@ -143,14 +139,8 @@ def _blocks(part: _Part) -> Iterator[Piece]:
         where = f"({', '.join(map(str, block))}) @ scale {part.scale}"
         raise Refusal(400, f"expected block {where} to have key-value, but found none")
 
-    cutless = _Part(
-        part.call, part.label, part.supervoxels, part.blocks, part.scale, _unbounded(part.bounds)
-    )
-    return runs.encode_blocks(part.label, part.call.instance.block, cutless.masks(missing))
-
-
-def _unbounded(bounds: Bounds) -> Bounds:
-    return Bounds(bounds.voxels, exact=False)
+    whole = replace(part, bounds=replace(part.bounds, exact=False))
+    return runs.encode_blocks(part.label, part.call.instance.block, whole.masks(missing))
 
 
 FORMATS: dict[str, Callable[[_Part], Iterator[Piece]]] = {"srles": _srles, "blocks": _blocks}
@@ -174,7 +164,7 @@ def sparse_volume(call: InstanceCall) -> Reply:
         raise Refusal(400, "ERROR: DVID requires label ID to follow 'sparsevol' command")
     scale = label_calls.scale(call, "bad scale specified: ")
     label = label_sizes.label_of(call, "", label_sizes.SPARSE)
-    bounds = label_bounds.read(call, "error parsing bounds from query string: ")
+    bounds = label_bounds.read(call, BAD_BOUNDS)
     if call.method == "HEAD":
         return _exists(call, label, bounds)
     if call.method == "POST":
@@ -208,7 +198,7 @@ def by_point(call: InstanceCall) -> Reply:
         raise Refusal(
             400, f"Label 0 is protected background value and cannot be {label_sizes.SPARSE}.\n"
         )
-    bounds = label_bounds.read(call, "error parsing bounds from query string: ")
+    bounds = label_bounds.read(call, BAD_BOUNDS)
     return _reply(call, label, scale, bounds) or Reply(b"", BINARY, 404)
 
 
@@ -216,7 +206,7 @@ def coarse(call: InstanceCall) -> Reply:
     """GET sparsevol-coarse/<label>: runs of blocks."""
     missing = "DVID requires label ID to follow 'sparsevol-coarse' command"
     label = label_sizes.label_of(call, missing, label_sizes.SPARSE)
-    bounds = label_bounds.read(call, "Error parsing bounds from query string: ")
+    bounds = label_bounds.read(call, "Error parsing bounds from query string: {}\n")
     with call.service.store.reading() as db:
         _, rows = label_sizes.rows_of(db, call, label)
     if not len(rows.counts):

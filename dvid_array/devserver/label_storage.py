@@ -103,6 +103,8 @@ def unpacked(stored: Payload, instance: Instance) -> bytes:
         block = stream.decompress(stored, limit)
     except zlib.error as bad:
         raise DvidProtocolError(f"gzip data is damaged: {bad}") from bad
+    if stream.unused_data:
+        raise DvidProtocolError("gzip: invalid header")
     if not stream.eof:
         raise DvidProtocolError("unexpected EOF" if not stream.unconsumed_tail else "too long")
     return block

@@ -14,6 +14,7 @@ from dvid_array.devserver import (
     boxes,
     geometry,
     label_calls,
+    label_ids,
     label_merges,
     label_points,
     label_sizes,
@@ -211,6 +212,6 @@ ENDPOINTS: dict[str, Callable[[InstanceCall], Answer]] = {
     "merge": label_merges.merge,
     "cleave": label_merges.cleave,
     "renumber": label_merges.renumber,
-    "maxlabel": label_merges.max_label,
-    "nextlabel": label_merges.next_label,
+    "maxlabel": label_ids.max_label,
+    "nextlabel": label_ids.next_label,
 }

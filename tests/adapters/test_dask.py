@@ -359,11 +359,11 @@ print(total, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory limits differ")
 def test_a_volume_larger_than_memory(dvid: Dvid, node: dvid_array.Node) -> None:
-    """2 GiB summed up by a process that may hold 640 MiB, libraries included."""
+    """2 GiB summed up by a process that may hold a quarter of them, libraries included."""
     array = node.create("v", "uint8", shape=(2048, 1024, 1024))
     array[:, 100:200, 100:200, 100:200] = 3
     array[:, -64:, -64:, -64:] = 5
-    limit = 640 << 20
+    limit = 512 << 20
     assert array.nbytes == 2 << 30
     run = subprocess.run(
         [sys.executable, "-c", OUT_OF_CORE, array.url, str(limit)], capture_output=True, text=True

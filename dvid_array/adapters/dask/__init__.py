@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from dvid_array.adapters.dask.graphs import to_dask
+from dvid_array.adapters.dask.rois import roi_to_dask
 
 if TYPE_CHECKING:
     from dvid_array.adapters.dask.credentials import CredentialPlugin
 
-__all__ = ["CredentialPlugin", "to_dask"]
+__all__ = ["CredentialPlugin", "roi_to_dask", "to_dask"]
 
 
 def __getattr__(name: str) -> Any:
