@@ -73,8 +73,9 @@ def unpack(
 
 
 def _astray(data: bytes, why: str) -> DvidProtocolError:
-    text = data.decode("utf-8", "replace") if data.isascii() else ""
-    told = f"; it reads: {text.strip()!r}" if text.isprintable() and text else ""
+    text = data.decode("ascii") if data.isascii() else ""
+    words = " ".join(text.split())  # DVID's texts end with a line's end
+    told = f"; it reads: {words!r}" if words.isprintable() and words else ""
     return DvidProtocolError(
         f"the server's block stream {why}: it failed while it answered{told}", sentence=text
     )
