@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from dvid_array import casting, selection
+from dvid_array.bodies import Labelled
 from dvid_array.box import Box, Triple
 from dvid_array.client import caching, reading, writing
 from dvid_array.client.cache import CacheInfo
@@ -63,7 +64,7 @@ class NodeLike(Protocol):
         """Several instances at this version."""
 
 
-class DvidArray(Scaled, SeenThrough, Refusals):
+class DvidArray(Scaled, SeenThrough, Labelled, Refusals):
     """A DVID volume as an array with axes channel, x, y, z.
 
     Slicing fetches voxels, assigning writes them; nothing else makes a request, unless its
@@ -137,7 +138,7 @@ class DvidArray(Scaled, SeenThrough, Refusals):
         box = self._box(start, stop)
         whole = Selection(self._whole(box), (0, 1, 2, 3))
         target = self._empty(whole) if out is None else Grid(whole.axes, self._fitting(out, whole))
-        voxel = self._volume.voxel_bytes
+        voxel = self.itemsize * self.shape[0]
         with told(progress, target.array.nbytes, f"reading {self.instance}") as tell:
             self._fill(target, lambda come: tell(come.intersect(box).size * voxel))
         return target.array
@@ -250,12 +251,15 @@ class DvidArray(Scaled, SeenThrough, Refusals):
         start, stop : three or four integers
             DVID's signed coordinates x, y, z, half-open.
         """
-        return DvidWindow(self._node, self._volume, self._box(start, stop))
+        return self._view(self._volume, self._box(start, stop))
+
+    def _view(self, volume: Volume, box: Box) -> DvidArray:
+        return DvidWindow(self._node, volume, box)
 
     @property
     def stored(self) -> DvidArray:
         """The window of everything the server reports as stored, from `minindex` to `shape`."""
-        return DvidWindow(self._node, self._volume, self._extents)
+        return self._view(self._volume, self._extents)
 
     def at(self, version: str) -> DvidArray:
         """The same instance at another version: an id, a prefix, or a branch expression."""
@@ -401,7 +405,10 @@ class DvidWindow(DvidArray):
 
     def at(self, version: str) -> DvidArray:
         """The same window at another version."""
-        return super().at(version).window(self._fixed.start, self._fixed.stop)
+        there = super().at(version)
+        if self.label is not None:
+            there = there.body(self.label)
+        return there.window(self._fixed.start, self._fixed.stop)
 
     def _same_place(self, other: DvidArray, steps: int) -> DvidArray:
         box = rescaled(self._fixed, steps)

@@ -76,7 +76,12 @@ class Attributes:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Element type."""
-        return self._volume.instance.kind.dtype
+        return self._volume.dtype
+
+    @property
+    def label(self) -> int | None:
+        """The body whose mask this is; None for the voxels themselves."""
+        return self._volume.body.label if self._volume.body else None
 
     @property
     def origin(self) -> tuple[int, int, int, int]:

@@ -30,6 +30,8 @@ def facts(array: Attributes) -> dict[str, str]:
     }
     if array.regions:
         told["inside"] = " and ".join(array.regions) + ", else 0"
+    if array.label is not None:
+        told["body"] = f"{array.label} (True where it is)"
     if any(array.origin):
         told["origin"] = f"x y z {array.origin[1:]}"
     elif not array.size:

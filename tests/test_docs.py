@@ -41,7 +41,7 @@ def test_the_api_page_has_every_public_name() -> None:
 @pytest.mark.parametrize(
     "module",
     [path for room in (".", "client") for path in sorted((PACKAGE / room).glob("[a-z]*.py"))],
-    ids=lambda path: path.stem,
+    ids=lambda path: str(path.relative_to(PACKAGE).with_suffix("")),
 )
 def test_the_architecture_names_every_module_of_the_client(module: Path) -> None:
     name = ".".join(module.relative_to(PACKAGE).with_suffix("").parts)

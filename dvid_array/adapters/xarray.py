@@ -112,7 +112,9 @@ def to_xarray(array: DvidArray, chunks: Any = None) -> xr.DataArray:
 
 
 def variable_name(array: DvidArray) -> str:
-    """The instance's name, unless it is that of a dimension."""
+    """The instance's name, unless it is that of a dimension; of a mask with its body."""
+    if array.label is not None:
+        return f"{array.instance}_body_{array.label}"
     return array.instance + "_voxels" if array.instance in DIMS else array.instance
 
 
@@ -148,7 +150,8 @@ def preferred(array: DvidArray) -> dict[str, int | tuple[int, ...]]:
 
 def attributes(array: DvidArray) -> dict[str, Any]:
     """Identity and voxel size, for people and for files; no credentials."""
-    return {
+    body = {} if array.label is None else {"dvid_body": array.label}
+    return body | {
         "long_name": array.instance,
         "dvid_server": array.server_url,
         "dvid_uuid": array.uuid,

@@ -12,6 +12,7 @@ from dataclasses import replace
 from dvid_array.box import Box
 from dvid_array.client import caching, planning
 from dvid_array.client.flights import Crew
+from dvid_array.client.masks import Body, Matching
 from dvid_array.client.picks import Grid, Target
 from dvid_array.client.planning import Request
 from dvid_array.client.regions import Inside
@@ -79,6 +80,9 @@ def read(volume: Volume, target: Target, boxes: Sequence[Box], come: Come | None
     if volume.regions:
         _read_inside(volume, target, boxes, come)
         return
+    if volume.body:
+        _read_body(volume, volume.body, target, boxes, come)
+        return
     state = caching.state_of(volume)
     if state is None:
         _fetch_all(volume, target, boxes, come)
@@ -99,11 +103,22 @@ def _read_inside(volume: Volume, target: Target, boxes: Sequence[Box], come: Com
     read(replace(volume, regions=()), target, _seen(volume, boxes), come)
 
 
+def _read_body(
+    volume: Volume, body: Body, target: Target, boxes: Sequence[Box], come: Come | None
+) -> None:
+    """Only blocks that the body touches are fetched; elsewhere its mask is False."""
+    _reachable(boxes)
+    for box in boxes:
+        target.clear(box)
+    labels = replace(volume, body=None)
+    read(labels, Matching(body.label, target), body.boxes(boxes, volume.grid), come)
+
+
 def _seen(volume: Volume, boxes: Sequence[Box]) -> Sequence[Box]:
-    """What some boxes share with the blocks that all regions touch."""
+    """What some boxes share with the blocks that all regions touch, and the body."""
     for region in volume.regions:
         boxes = caching.merged(region.boxes(boxes, volume.grid, volume.scale))
-    return boxes
+    return volume.body.boxes(boxes, volume.grid) if volume.body else boxes
 
 
 def _fetch_all(volume: Volume, target: Target, boxes: Sequence[Box], come: Come | None) -> None:

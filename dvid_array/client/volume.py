@@ -10,9 +10,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from dvid_array.box import BlockGrid, Box
 from dvid_array.client import registry
 from dvid_array.client.catalog import Catalog
+from dvid_array.client.masks import Body
 from dvid_array.client.regions import Region
 from dvid_array.client.transport import Transport
 from dvid_array.protocol.documents import Instance
@@ -38,6 +41,13 @@ class Volume:
     """Whether labels are read before merges."""
     regions: tuple[Region, ...] = ()
     """Where its voxels are seen; elsewhere they are 0."""
+    body: Body | None = None
+    """The body whose mask this is; None for the voxels themselves."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Element type."""
+        return np.dtype(bool) if self.body else self.instance.kind.dtype
 
     def __setstate__(self, facts: dict[str, Any]) -> None:
         """Whoever made this had answers of the server: here too it is worth waiting for."""
@@ -110,6 +120,7 @@ class Volume:
             self.masked_by,
             *(region.token for region in self.regions),
             changes,
+            (self.body.label, self.body.blocks) if self.body else None,
             *view,
         )
 
@@ -125,7 +136,8 @@ class Volume:
 
     def at_scale(self, scale: int) -> Volume:
         """The same volume at another of its scales."""
-        return replace(self, scale=scale)
+        body = self.body and self.body.rescaled(scale - self.scale)
+        return replace(self, scale=scale, body=body)
 
     def unmerged(self) -> Volume:
         """The same labels as they are stored, before merges."""

@@ -134,6 +134,11 @@ REFUSALS: tuple[tuple[Callable[[Volume, Box], bool], type[Exception], str], ...]
         "this shows {name!r} inside a region of interest only: write to the array itself",
     ),
     (
+        lambda volume, box: volume.body is not None,
+        DvidTypeError,
+        "the mask of a body of {name!r} cannot be written: write labels to the array itself",
+    ),
+    (
         lambda volume, box: volume.locked,
         DvidLockedError,
         "version {uuid} is committed and cannot change: write to node.new_version()",

@@ -20,6 +20,9 @@ from functools import cache, cached_property
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dvid_array import scales
 from dvid_array.box import Box, Triple, triple
 from dvid_array.errors import DvidProtocolError
@@ -101,6 +104,25 @@ def parse(data: bytes, schema: str, source: str = "") -> Json:
     return check(schema, document, source)
 
 
+def ids(data: bytes, source: str, count: int | None = None) -> NDArray[np.uint64]:
+    """The labels or counts of a list, in the server's order; `count` of them, where that is known.
+
+    Raises
+    ------
+    DvidProtocolError
+        Where the bytes are no list of unsigned integers.
+    """
+    listed = parse(data, "list", source)
+    # numpy would cut floats and take booleans
+    if not all(type(value) is int and 0 <= value < 1 << 64 for value in listed):
+        raise DvidProtocolError(f"{source}: something in this list is no label", url=source)
+    if count is not None and len(listed) != count:
+        raise DvidProtocolError(
+            f"{source}: the list should have {count} entries, and has {len(listed)}", url=source
+        )
+    return np.array(listed, np.uint64)
+
+
 @dataclass(frozen=True, slots=True)
 class Instance:
     """A voxel instance at one version, as its info document tells."""
@@ -127,6 +149,8 @@ class Instance:
     """Name of the read-only store behind a proxy."""
     max_scale: int = 0
     """Highest scale of a labelmap."""
+    indexed: bool = True
+    """Whether a labelmap keeps an index of its bodies."""
 
     @property
     def proxied(self) -> bool:
@@ -179,6 +203,7 @@ def instance(document: Json, source: str = "") -> Instance:
         background=extended.get("Background", 0),
         gridstore=extended.get("GridStore", ""),
         max_scale=extended.get("MaxDownresLevel", 0),
+        indexed=extended.get("IndexedLabels", True),
     )
 
 

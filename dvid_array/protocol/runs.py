@@ -60,15 +60,17 @@ def joined(runs: Runs) -> Runs:
     """The same voxels in order of z, y, x, and in as few runs as can be."""
     if not len(runs):
         return none()
-    x, y, z, length = runs[np.lexsort(runs[:, :3].T)].T
-    row = np.concatenate(([0], np.cumsum((np.diff(y) != 0) | (np.diff(z) != 0))))
+    columns = np.ascontiguousarray(runs.T)
+    x, y, z, length = columns[:, np.lexsort(columns[:3])]
+    row = np.zeros(len(runs), np.int64)
+    np.cumsum((y[1:] != y[:-1]) | (z[1:] != z[:-1]), out=row[1:])
     # rows moved apart, so that one running maximum serves them all
     apart = row * (np.ptp(x) + length.max() + 1)
-    reach = np.maximum.accumulate(apart + x + length)
-    first = np.concatenate(([True], apart[1:] + x[1:] > reach[:-1]))
-    start = np.flatnonzero(first)
-    stop = np.append(reach[start[1:] - 1], reach[-1]) - apart[start]
-    return np.stack([x[start], y[start], z[start], stop - x[start]], axis=1)
+    start = apart + x
+    reach = np.maximum.accumulate(start + length)
+    first = np.flatnonzero(np.concatenate(([True], start[1:] > reach[:-1])))
+    stop = np.append(reach[first[1:] - 1], reach[-1]) - apart[first]
+    return np.stack([x[first], y[first], z[first], stop - x[first]], axis=1)
 
 
 def voxels(runs: Runs) -> Runs:
