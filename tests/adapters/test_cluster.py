@@ -188,11 +188,6 @@ def test_credentials_of_a_plugin(
         (lazy + 1).sum().compute()
 
 
-def test_a_token_or_its_file() -> None:
-    with pytest.raises(ValueError, match="not both"):
-        CredentialPlugin("localhost:8000", token=SECRET, token_file="token")
-
-
 # Mishaps.
 
 

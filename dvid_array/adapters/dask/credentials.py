@@ -43,6 +43,7 @@ class CredentialPlugin(WorkerPlugin):
     """Who asks, for the server's log."""
     token_file: str | PathLike[str] | None = None
     """File on each worker's machine that holds the token, instead of `token`."""
+    _before: Credentials | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.server = addresses.origin(self.server)
@@ -61,4 +62,5 @@ class CredentialPlugin(WorkerPlugin):
 
     def teardown(self, worker: Worker) -> None:
         """Put back what the process had before."""
-        state().origins.get(self.server, Origin).credentials = self._before
+        if self._before is not None:
+            state().origins.get(self.server, Origin).credentials = self._before

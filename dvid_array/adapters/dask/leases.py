@@ -5,6 +5,8 @@ Owns who counts them. Must not know requests.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import threading
 
 from distributed import Client, Semaphore, Worker, get_worker
@@ -34,10 +36,12 @@ def _limit(name: str, number: int, home: Worker | Client | None) -> Limit:
 
 
 def _home() -> Worker | Client | None:
-    """The worker that runs this task, or this process's client."""
+    """The worker that runs this task, or this process's client. None in an event loop: waiting
+    there would hold up the messages that are waited for."""
+    with contextlib.suppress(RuntimeError):
+        asyncio.get_running_loop()
+        return None
     for find in (get_worker, Client.current):
-        try:
+        with contextlib.suppress(ValueError):
             return find()
-        except ValueError:
-            continue
     return None
