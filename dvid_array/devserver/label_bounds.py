@@ -37,6 +37,11 @@ class Bounds:
         """Whether there are any."""
         return any(limit is not None for limits in self.voxels for limit in limits)
 
+    @property
+    def cutting(self) -> bool:
+        """Whether blocks are cut."""
+        return self.given and self.exact
+
     def blocks_within(self, blocks: Blocks, edge: Triple) -> Blocks:
         """Those of some blocks that are within."""
         within = np.ones(len(blocks), bool)
@@ -52,8 +57,6 @@ class Bounds:
         Along x DVID goes on to the end of a sub-block whose voxels all have one label, unless the
         whole block has one.
         """
-        if not (self.given and self.exact):
-            return mask
         inside = mask.copy(order="F")
         for axis, (low, high) in enumerate(self.voxels):
             place = np.arange(mask.shape[axis]) + corner[axis]

@@ -72,7 +72,7 @@ class _Part:
                     continue
                 corner = triple(k * n for k, n in zip(block, edge, strict=True))
                 mask = codec.labels(stored).astype(bool)
-                if self.bounds.given and self.bounds.exact:
+                if self.bounds.cutting:
                     mask = self.bounds.cut(mask, corner, plain.labels(stored))
                 if mask.any():
                     yield corner, mask
@@ -190,8 +190,8 @@ def by_point(call: InstanceCall) -> Reply:
     scale = label_calls.scale(call, "bad scale specified: ")
     point = geometry.point(call.address.args[0])
     if len(point) != 3:
-        kind = f"dvid.ChunkPoint{len(point)}d" if len(point) == 2 else "dvid.ChunkPointNd"
-        reason = f"dvid.ChunkPoint is {kind}, not dvid.ChunkPoint3d"
+        kind = "2d" if len(point) == 2 else "Nd"
+        reason = f"dvid.ChunkPoint is dvid.ChunkPoint{kind}, not dvid.ChunkPoint3d"
         raise panicked(call.path, f"interface conversion: {reason}")
     label = label_points.exactly_at(call, triple(point), scale)
     if label == 0:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dvid_array.box import BlockGrid, Box, Triple, triple
+from dvid_array.box import BlockGrid, Triple, triple
 from dvid_array.devserver import catalog, downres, instances, label_upkeep, volumes
 from dvid_array.devserver.answers import InstanceCall, panicked
 from dvid_array.devserver.blocks import Volume
@@ -63,13 +63,12 @@ class Post:
     """Whether the lower scales follow."""
 
 
-def raw(call: InstanceCall, post: Post, box: Box) -> None:
-    """Store the blocks of a box of voxels."""
+def raw(call: InstanceCall, post: Post, first: Triple, last: Triple) -> None:
+    """Store the blocks between a first and a last voxel."""
     with call.service.store.writing() as db:
         volumes.still_open(db, call)
         fresh = instances.instance(db, call.instance.repo, call.instance.name)
-        last = triple(stop - 1 for stop in box.stop)
-        instances.grow_label_extents(db, fresh, call.at, box.start, last)
+        instances.grow_label_extents(db, fresh, call.at, first, last)
         fault = _stored(db, call, post)
     _tell(call, fault)
 

@@ -160,17 +160,18 @@ def _store(
     data: bytes | bytearray,
     inside: volumes.Region | None,
 ) -> Reply:
-    codec, box = LabelCodec(call.instance), subvolume.box
+    codec = LabelCodec(call.instance)
     changed = {
         block: voxels[0]
-        for block, voxels in boxes.cut(call.instance, data, box)
+        for block, voxels in boxes.cut(call.instance, data, subvolume.box)
         if inside is None or inside.holds(block)
     }
     highest = max((int(labels.max()) for labels in changed.values()), default=0)
     with call.service.label_lock:
         stored = {block: codec.stored(labels[None]) for block, labels in changed.items()}
         mutate = call.query.get("mutate") == "true"
-        label_writes.raw(call, label_writes.Post(stored, changed, highest, mutate=mutate), box)
+        post = label_writes.Post(stored, changed, highest, mutate=mutate)
+        label_writes.raw(call, post, subvolume.offset, subvolume.last)
     return Reply()
 
 
