@@ -139,6 +139,20 @@ def _store_scales(db: Db, call: InstanceCall, changed: Mapping[Triple, Labels]) 
         changed = Decoded(codec, stored)
 
 
+def replace(
+    db: Db,
+    call: InstanceCall,
+    stored: Mapping[Triple, bytes],
+    labels: Mapping[Triple, Labels],
+    *,
+    lower: bool,
+) -> None:
+    """Store blocks whose index is kept by the caller; `lower` says whether the scales follow."""
+    volumes.stored_at(call).put(db, stored.items())
+    if lower:
+        _store_scales(db, call, labels)
+
+
 def ingest(call: InstanceCall, stored: Mapping[Triple, bytes], scale: int) -> None:
     """Store blocks, and nothing else."""
     with call.service.store.writing() as db:

@@ -19,6 +19,7 @@ from dvid_array.devserver import (
     label_points,
     label_sizes,
     label_sparse,
+    label_splits,
     label_streams,
     label_writes,
     properties,
@@ -213,6 +214,8 @@ ENDPOINTS: dict[str, Callable[[InstanceCall], Answer]] = {
     "merge": label_merges.merge,
     "cleave": label_merges.cleave,
     "renumber": label_merges.renumber,
+    "split": label_splits.refused,
+    "split-supervoxel": label_splits.split,
     "maxlabel": label_ids.max_label,
     "nextlabel": label_ids.next_label,
 }

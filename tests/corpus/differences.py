@@ -46,7 +46,7 @@ UNRECORDED: tuple[str, ...] = (
     "them out.",
     "A body that was cleaved off without supervoxels leaves no trace in `existing-labels`.",
     "Of the index itself (`index`, `indices`) only `metadata-only=true` is there; POST `mappings`, "
-    "`split`, `split-supervoxel`, `sparsevols-coarse`, `supervoxel-splits`, "
+    "`sparsevols-coarse`, `supervoxel-splits`, "
     "`set-nextlabel` and `mutations` are left out.",
     "`help`, `storage`, `server/config`, `server/token`, `user-latencies`, `sync`, `tags`, `arb`, "
     "DAG merges, the blob store and authentication are left out.",

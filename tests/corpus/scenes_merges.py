@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from tests.corpus.exchange import Request
 from tests.corpus.scenarios import (
     BLOCK_VOXELS,
@@ -234,4 +236,48 @@ def renumbering() -> Iterator[Request]:
     yield get(renumber)
     yield from seen(SEG)
     yield get(f"{SEG}/maxlabel")
+    yield get("repo/{root}/info")
+
+
+def runs_of(mask: Any, *, header: bytes = b"\0\3" + bytes(6)) -> bytes:
+    """A sparse volume of the voxels of a mask (x, y, z), a run for each."""
+    found = [(x, y, z, 1) for x, y, z in np.argwhere(mask).tolist()]
+    count = np.array([len(found)], "<u4").tobytes()
+    return header + count + np.array(found, "<i4").tobytes()
+
+
+@scenario
+def splits() -> Iterator[Request]:
+    """Supervoxels are split in two."""
+    yield new_repo()
+    yield create("labelmap", "seg", MaxDownresLevel="1")
+    posted = labels((32, 16, 16))
+    yield post_raw("seg", posted, "0_0_0")
+    voxels = posted.array()[0]
+    lower = np.arange(16)[None, :, None] < 8
+    split = f"{SEG}/split-supervoxel"
+    yield post(f"{split}/3", runs_of((voxels == 3) & lower))
+    yield from seen(SEG)
+    for label in (3, 7, 8):
+        yield from asked(SEG, label)
+        yield get(f"{SEG}/size/{label}", "supervoxels=true")
+        yield sparse(SEG, label, "supervoxels=true")
+    yield raw("seg", "16_8_8", "0_0_0", "scale=1")
+    yield merge(SEG, [2, 5])
+    left = np.arange(32)[:, None, None] < 16
+    yield post(f"{split}/5", runs_of((voxels == 5) & left), "split=100&remain=200&downres=false")
+    yield from seen(SEG)
+    yield from asked(SEG, 2)
+    yield raw("seg", "16_8_8", "0_0_0", "scale=1")
+    for label in ("3", "99", "0", "x", ""):
+        yield post(f"{split}/{label}", runs_of((voxels == 3) & lower))
+    yield post(f"{split}/4", runs_of(voxels == 4))
+    yield post(f"{split}/4", runs_of(voxels == 99))
+    yield post(f"{split}/4", runs_of((voxels == 6) & lower & left))
+    yield post(f"{split}/4", runs_of((voxels == 4) & lower), "split=x")
+    yield post(f"{split}/4", runs_of((voxels == 4) & lower), "remain=-1")
+    yield get(f"{split}/4")
+    yield post(f"{SEG}/split/4", runs_of((voxels == 4) & lower))
+    yield from seen(SEG)
+    yield info("seg")
     yield get("repo/{root}/info")
