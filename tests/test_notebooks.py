@@ -15,7 +15,7 @@ CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTA
 
 
 def test_there_are_notebooks() -> None:
-    assert [path.stem for path in NOTEBOOKS] == ["dask_distributed", "quickstart"]
+    assert [path.stem for path in NOTEBOOKS] == ["dask_distributed", "labels", "quickstart"]
 
 
 @pytest.mark.dev
