@@ -35,6 +35,8 @@ T = TypeVar("T")
 
 LABEL_POSTS = 2
 """Posts of labels in flight: the server takes them one by one, so one waits while one travels."""
+HELD_BYTES = 60 << 20
+"""Bodies in memory at once; with what sending takes, a write stays within 64 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def _send(volume: Volume, source: Grid, pieces: list[_Piece], settle: Callable[[
     """Post pieces, then settle; what became of them is told where that fails half way."""
     fates = {piece.box: Fate.FAILED for piece in pieces}
     try:
-        _crew(volume).each(pieces, lambda piece: _store(volume, source, piece, fates))
+        _crew(volume, pieces).each(pieces, lambda piece: _store(volume, source, piece, fates))
         return settle()
     except Exception as error:
         if set(fates.values()) == {Fate.FAILED}:
@@ -97,8 +99,10 @@ def _send(volume: Volume, source: Grid, pieces: list[_Piece], settle: Callable[[
         raise
 
 
-def _crew(volume: Volume) -> Crew[_Piece]:
-    threads = volume.settings.threads
+def _crew(volume: Volume, pieces: list[_Piece]) -> Crew[_Piece]:
+    """As many threads as the settings say, whose bodies fit the memory a write may take."""
+    largest = max(piece.box.size for piece in pieces) * volume.voxel_bytes
+    threads = min(volume.settings.threads, max(1, HELD_BYTES // largest))
     if volume.instance.kind.family == "labels":
         threads = min(threads, LABEL_POSTS)
     return Crew(threads, cut=False)

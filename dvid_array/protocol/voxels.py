@@ -115,7 +115,7 @@ def _lz4_sized(data: Payload, size: int) -> bytes:
 def _gzip(data: Payload, size: int) -> bytes:
     stream = zlib.decompressobj(wbits=31)
     out = stream.decompress(data, size + 1)
-    if not stream.eof:
+    if not stream.eof or stream.unused_data:
         raise ValueError("gzip data ends early or holds more than one block")
     return out
 
@@ -140,7 +140,9 @@ def _plain(data: Payload, size: int) -> bytes:
 
 
 def _jpeg_or_plain(data: Payload, size: int) -> bytes:
-    return _jpeg(data, size) if bytes(data[:2]) == b"\xff\xd8" else _plain(data, size)
+    """Plain voxels may begin as a JPEG does, but then they fill the block."""
+    framed = bytes(data[:3]) == b"\xff\xd8\xff" and bytes(data[-2:]) == b"\xff\xd9"
+    return _jpeg(data, size) if framed or len(data) != size else _plain(data, size)
 
 
 DECODERS: dict[str, Callable[[Payload, int], bytes]] = {
