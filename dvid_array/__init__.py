@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         DvidTypeError,
         DvidWriteError,
     )
-    from dvid_array.opening import connect, open, serve
+    from dvid_array.opening import connect, open, open_dataset, open_datatree, serve
     from dvid_array.repository import Node, Repo, Server
     from dvid_array.rois import Roi
     from dvid_array.settings import Settings
@@ -44,6 +44,8 @@ _HOMES = {
     "CacheInfo": "client.cache",
     "connect": "opening",
     "open": "opening",
+    "open_dataset": "opening",
+    "open_datatree": "opening",
     "serve": "opening",
     "Node": "repository",
     "Repo": "repository",
@@ -84,6 +86,8 @@ __all__ = [
     "SparseVolume",
     "connect",
     "open",
+    "open_dataset",
+    "open_datatree",
     "serve",
     "store",
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -76,6 +77,7 @@ def parse(
     scale: int | None = None,
     supervoxels: bool | None = None,
     server: str | None = None,
+    needs: Sequence[str] = ("version", "instance"),
 ) -> DataAddress:
     """Read an address; keywords fill what it leaves open.
 
@@ -86,6 +88,8 @@ def parse(
         `dvid://https://`, or a URL of DVID's API below `/api/node/`.
     version, instance, scale, supervoxels, server : optional
         What the address does not say.
+    needs : sequence of str
+        What must be said; an instance that need not be is "".
 
     Raises
     ------
@@ -114,13 +118,13 @@ def parse(
             raise ValueError(
                 f"the address says {key}={found[key]!r}, the keyword {key}={value!r}: leave one out"
             )
-    missing = [key for key in ("version", "instance") if not found.get(key)]
+    missing = [key for key in needs if not found.get(key)]
     if missing:
         raise ValueError(
             f"{text!r} names no {' and no '.join(missing)}: "
             "write http://host:port/<version>/<instance>"
         )
-    return DataAddress(**found)  # type: ignore[arg-type]
+    return DataAddress(**{"instance": ""} | found)  # type: ignore[arg-type]
 
 
 def _split(text: str) -> tuple[str, str, str, str]:

@@ -323,10 +323,11 @@ class DvidArray(Scaled, SeenThrough, Labelled, Refusals):
         made: dask.array.Array = door("dask").to_dask(self)
         return made
 
-    def to_xarray(self, chunks: Any = None) -> xarray.DataArray:
-        """A lazy DataArray of what is stored (of a window: of the window), with signed voxel
-        coordinates channel, x, y, z; `chunks` as in `xarray.open_dataset`."""
-        made: xarray.DataArray = door("xarray").to_xarray(self, chunks)
+    def to_xarray(self, chunks: Any = None, *, physical: bool = False) -> xarray.DataArray:
+        """A lazy DataArray of what is stored (of a window: of the window), with labels on channel,
+        x, y, z: signed voxels, or where voxels start in `units` (`physical`); `chunks` as in
+        `xarray.open_dataset`."""
+        made: xarray.DataArray = door("xarray").to_xarray(self, chunks, physical=physical)
         return made
 
     def __dask_tokenize__(self) -> Any:

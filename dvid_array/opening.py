@@ -1,20 +1,24 @@
-"""`connect`, `open` and `serve`: where the floors are put together."""
+"""`connect`, `open` and their like: where the floors are put together."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dvid_array import addresses
+from dvid_array.addresses import DataAddress
 from dvid_array.array import DvidArray
 from dvid_array.client import connections
 from dvid_array.client.registry import Credentials
 from dvid_array.client.transport import Transport
-from dvid_array.repository import Server
+from dvid_array.doors import door
+from dvid_array.repository import Node, Server
 from dvid_array.settings import DEFAULT, Settings
 
 if TYPE_CHECKING:
     import requests
+    import xarray
 
     from dvid_array.devserver import DevServer
 
@@ -93,6 +97,34 @@ def open(
     DvidNotFoundError, DvidTypeError, DvidConnectionError
         For what the server does not have, what is no volume, and a server that does not answer.
     """
+    node, found = locate(
+        address,
+        version=version,
+        instance=instance,
+        scale=scale,
+        supervoxels=supervoxels,
+        server=server,
+        token=token,
+        settings=settings,
+        needs=("version", "instance"),
+    )
+    return node.open(found.instance, scale=found.scale, supervoxels=found.supervoxels)
+
+
+def locate(
+    address: str,
+    *,
+    version: str | None = None,
+    instance: str | None = None,
+    scale: int = 0,
+    supervoxels: bool = False,
+    server: str | None = None,
+    token: str | None = None,
+    settings: Settings | None = None,
+    needs: Sequence[str] = ("version",),
+) -> tuple[Node, DataAddress]:
+    """The version that an address names, and what else it says, as `open` takes it. The instance
+    may be left open, and is "" then. One request, unless the version is a full id."""
     found = addresses.parse(
         address,
         version=version,
@@ -100,9 +132,100 @@ def open(
         scale=scale or None,
         supervoxels=supervoxels or None,
         server=server,
+        needs=needs,
     )
-    node = connect(found.server, token=token, settings=settings)[found.version]
-    return node.open(found.instance, scale=found.scale, supervoxels=found.supervoxels)
+    return connect(found.server, token=token, settings=settings)[found.version], found
+
+
+def open_dataset(
+    source: Any,
+    *,
+    chunks: Any = None,
+    drop_variables: str | Iterable[str] | None = None,
+    version: str | None = None,
+    instance: str | Sequence[str] | None = None,
+    scale: int = 0,
+    supervoxels: bool = False,
+    physical: bool = False,
+    token: str | None = None,
+    settings: Settings | None = None,
+) -> xarray.Dataset:
+    """Open volumes as a lazy xarray Dataset, one variable for each.
+
+    ``xr.open_dataset(address, engine="dvid")`` does the same, but names dask arrays after the
+    address alone; here the name follows the data, so that dask never takes old results of a
+    version that is still open for new ones.
+
+    Parameters
+    ----------
+    source : str, Node, DvidArray or sequence of DvidArray
+        An address that `open` takes, or one of a version (``dvid://host:port/<version>``), all of
+        whose volumes are shown; arrays that are open.
+    chunks : int, dict, "auto" or {}, optional
+        Makes dask arrays, ``{}`` of whole blocks; see `xarray.open_dataset`.
+    drop_variables : str or iterable of str, optional
+        Names to leave out, without opening them.
+    version, scale, supervoxels, token, settings
+        As in `open`.
+    instance : str or sequence of str, optional
+        What the address leaves open: one volume, or several.
+    physical : bool
+        Label voxels x, y, z by where they start in units of length, rather than by voxel.
+
+    Raises
+    ------
+    ValueError
+        Where volumes differ in voxel size, units, channels or scale, so that they share no grid.
+    """
+    made: xarray.Dataset = door("xarray").open_dataset(
+        source,
+        chunks=chunks,
+        drop_variables=drop_variables,
+        version=version,
+        instance=instance,
+        scale=scale,
+        supervoxels=supervoxels,
+        physical=physical,
+        token=token,
+        settings=settings,
+    )
+    return made
+
+
+def open_datatree(
+    source: Any,
+    *,
+    chunks: Any = None,
+    drop_variables: str | Iterable[str] | None = None,
+    version: str | None = None,
+    instance: str | Sequence[str] | None = None,
+    supervoxels: bool = False,
+    physical: bool = False,
+    token: str | None = None,
+    settings: Settings | None = None,
+) -> xarray.DataTree:
+    """Open all scales of a volume as a lazy xarray DataTree: groups ``s0``, ``s1``, …
+
+    Labels are voxels of scale 0 in all of them, so that ``tree.dvid.box(start, stop)`` takes the
+    same place everywhere. Of a version, or several volumes, each has a group of its own above.
+
+    Parameters
+    ----------
+    source, chunks, drop_variables, version, instance, supervoxels, physical, token, settings
+        As in `open_dataset`.
+    """
+    made: xarray.DataTree = door("xarray").open_datatree(
+        source,
+        chunks=chunks,
+        drop_variables=drop_variables,
+        version=version,
+        instance=instance,
+        supervoxels=supervoxels,
+        physical=physical,
+        token=token,
+        settings=settings,
+    )
+    return made
 
 
 def serve(

@@ -20,7 +20,7 @@ from dvid_array.client.volume import Volume
 from dvid_array.errors import DvidExistsError, DvidNotFoundError
 from dvid_array.protocol import documents
 from dvid_array.rois import HasRois
-from dvid_array.scales import level_name
+from dvid_array.scales import level_name, without_levels
 from dvid_array.selection import integer
 
 
@@ -251,6 +251,13 @@ class Node(HasRois):
         """The data instances of its repo, by name."""
         return self.repo.instances
 
+    @property
+    def volumes(self) -> list[str]:
+        """Names of the instances that `open` takes, without the coarser scales of images."""
+        kinds = {name: facts.KINDS.get(found.kind) for name, found in self.instances.items()}
+        images = without_levels(n for n, kind in kinds.items() if kind and not kind.has_scales)
+        return [n for n, kind in kinds.items() if kind and (kind.has_scales or n in images)]
+
     def sibling(self, version: str) -> Node:
         """Another version on the same server."""
         return self._server[version]
@@ -268,10 +275,12 @@ class Node(HasRois):
         locked = self._server._catalog.locked(self._uuid)
         return self._array(name, locked, scale=scale, supervoxels=supervoxels)
 
-    def open_many(self, names: Iterable[str]) -> list[DvidArray]:
+    def open_many(
+        self, names: Iterable[str], *, scale: int = 0, supervoxels: bool = False
+    ) -> list[DvidArray]:
         """Several instances as arrays. One request, and one for each."""
         locked = self._server._catalog.locked(self._uuid)
-        return [self._array(name, locked) for name in names]
+        return [self._array(name, locked, scale=scale, supervoxels=supervoxels) for name in names]
 
     def _array(
         self, name: str, locked: bool, *, scale: int = 0, supervoxels: bool = False

@@ -1,0 +1,146 @@
+"""Arrays as lazy Datasets, one or several on one grid, and scales of them as groups.
+
+Owns variables and their attributes. Must not know addresses or requests.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import xarray as xr
+from xarray.core import indexing
+
+from dvid_array import chunking
+from dvid_array.adapters.xarray.labels import DIMS, coordinates, name_of
+from dvid_array.adapters.xarray.values import LazyVoxels
+from dvid_array.array import DvidArray
+from dvid_array.box import Box
+
+
+def dataset(
+    arrays: Sequence[DvidArray], *, step: int | None = None, physical: bool = False
+) -> xr.Dataset:
+    """The lazy Dataset of arrays on one grid.
+
+    A single array shows what is stored, a window itself. Several show the hull of that: voxels
+    that one of them does not have are 0, as everywhere in DVID.
+
+    Parameters
+    ----------
+    arrays : sequence of DvidArray
+        What becomes variables.
+    step : int, optional
+        Length of their voxels in voxels of scale 0; what their own scale says when left out.
+    physical : bool
+        Labels in units rather than voxels.
+    """
+    if not arrays:
+        return xr.Dataset()
+    windows = framed(arrays)
+    first = windows[0]
+    by = 1 << first.scale if step is None else step
+    chunks = dict(zip(DIMS, _preferred(windows), strict=True))
+    variables = {
+        name_of(window): xr.Variable(
+            DIMS,
+            indexing.LazilyIndexedArray(LazyVoxels(window)),
+            attributes(window),
+            {"preferred_chunks": chunks},
+        )
+        for window in windows
+    }
+    made = xr.Dataset(variables, coordinates(first, by, physical=physical))
+    made.encoding["source"] = source(arrays)
+    return made
+
+
+def source(arrays: Sequence[DvidArray]) -> str:
+    """Where a Dataset came from: the address of its volume, or of the version of several."""
+    first = arrays[0]
+    return first.url if len(arrays) == 1 else f"{first.server_url}/{first.uuid}"
+
+
+def framed(arrays: Sequence[DvidArray]) -> list[DvidArray]:
+    """The arrays as windows of one box.
+
+    Raises
+    ------
+    ValueError
+        Where their voxels are not those of one grid.
+    """
+    grids: dict[Any, list[str]] = {}
+    for array in arrays:
+        grids.setdefault(_grid(array), []).append(array.instance)
+    if len(grids) > 1:
+        told = "; ".join(f"{', '.join(names)}: {_words(grid)}" for grid, names in grids.items())
+        raise ValueError(
+            f"these volumes have no grid in common ({told}): name some with instance=[...], leave "
+            "others out with drop_variables=, or take open_datatree"
+        )
+    stored = [array.stored for array in arrays]
+    boxes = [box for window in stored if not (box := _box(window)).empty]
+    if len(stored) == 1 or not boxes:
+        return stored
+    hull = boxes[0]
+    for box in boxes[1:]:
+        hull = hull.hull(box)
+    return [array.window(hull.start, hull.stop) for array in arrays]
+
+
+def _grid(array: DvidArray) -> tuple[Any, ...]:
+    return array.shape[0], array.scale, array.resolution, array.units
+
+
+def _words(grid: tuple[Any, ...]) -> str:
+    channels, scale, resolution, units = grid
+    size = " x ".join(f"{length:g} {unit}" for length, unit in zip(resolution, units, strict=True))
+    return f"{channels} channel(s), scale {scale}, voxels of {size}"
+
+
+def _box(window: DvidArray) -> Box:
+    start = window.origin[1:]
+    x, y, z = (a + n for a, n in zip(start, window.shape[1:], strict=True))
+    return Box(start, (x, y, z))
+
+
+def _preferred(windows: Sequence[DvidArray]) -> tuple[chunking.Lengths, ...]:
+    """Chunks of whole blocks, the same for all variables, so that they can be computed with one
+    another; as `to_dask` makes them where there is one."""
+    axes = [window.blocked_axes for window in windows]
+    block = (math.lcm(*lengths) for lengths in zip(*(one.block for one in axes), strict=True))
+    itemsize = max(one.itemsize for one in axes)
+    first = axes[0]
+    common = chunking.BlockedAxes(first.start, first.shape, tuple(block), itemsize)
+    return chunking.chunks("auto", common)
+
+
+def attributes(array: DvidArray) -> dict[str, Any]:
+    """Identity and voxel size, for people and for files; no credentials."""
+    told = {
+        "long_name": array.instance,
+        "dvid_server": array.server_url,
+        "dvid_uuid": array.uuid,
+        "dvid_instance": array.instance,
+        "dvid_scale": array.scale,
+        "voxel_size": list(array.resolution),
+        "voxel_units": list(array.units),
+    }
+    if array.supervoxels:
+        told["dvid_supervoxels"] = 1
+    return told if array.label is None else told | {"dvid_body": array.label}
+
+
+def groups(pyramid: Sequence[DvidArray], *, physical: bool = False) -> dict[str, xr.Dataset]:
+    """A group for each scale, s0 and so on: siblings, whose labels are voxels of scale 0. The
+    variable has one name in all of them, also where each scale is an instance of its own.
+
+    Children of a common parent with coordinates would have to align with it, and cannot.
+    """
+    name = name_of(pyramid[0])
+    made = {}
+    for scale, array in enumerate(pyramid):
+        found = dataset([array], step=1 << scale, physical=physical)
+        made[f"s{scale}"] = found.rename_vars({name_of(array): name})
+    return made

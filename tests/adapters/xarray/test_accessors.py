@@ -1,0 +1,229 @@
+"""`.dvid`: boxes, points, other versions, and the array behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import dvid_array
+from dvid_array import DvidArray
+from tests.adapters.test_dask import bulk
+from tests.adapters.xarray.conftest import Volume
+from tests.conftest import Sent
+
+Tissue = tuple[DvidArray, DvidArray, np.ndarray, np.ndarray]
+
+
+def test_a_box_is_half_open(negative: Volume, sent: list[Sent]) -> None:
+    array, truth = negative
+    gray = array.to_xarray()
+    sent.clear()
+    found = gray.dvid.box((-10, 0, 5), (3, 2, 6))
+    assert not sent
+    assert (found.x.values[[0, -1]] == [-10, 2]).all()
+    np.testing.assert_array_equal(found, truth[:, 30:43, 3:5, 0:1])
+    assert gray.sel(x=slice(-10, 3)).sizes["x"] == found.sizes["x"] + 1  # xarray's own includes it
+    assert gray.dvid.box((-100, -100, -100), (100, 100, 100)).identical(gray)
+    assert gray.dvid.box((50, 0, 0), (60, 1, 1)).sizes["x"] == 0
+    physical = array.to_xarray(physical=True).dvid.box((-10, 0, 5), (3, 2, 6))
+    np.testing.assert_array_equal(physical, found)
+    np.testing.assert_array_equal(physical.x, found.x * 4)
+    backwards = gray.isel(x=slice(None, None, -3)).dvid.box((0, 0, 5), (9, 1, 6))
+    np.testing.assert_array_equal(backwards.x, [7, 4, 1])
+
+
+def test_points(negative: Volume, sent: list[Sent]) -> None:
+    array, truth = negative
+    gray = array.to_xarray()
+    sent.clear()
+    plane = gray.dvid.at(z=7.9)
+    assert plane.z == 7
+    lists = gray.dvid.at(x=[-40, 19], y=[6, 0])
+    x = xr.DataArray([-40, 0, 19.5], dims="synapse", coords={"synapse": ["a", "b", "c"]})
+    points = gray.dvid.at(x=x, y=x * 0 - 3, z=xr.full_like(x, 14))
+    assert not sent
+    np.testing.assert_array_equal(plane, truth[..., 2])
+    np.testing.assert_array_equal(lists, truth[:, [0, 59]][:, :, [9, 3]])
+    np.testing.assert_array_equal(points, truth[:, [0, 40, 59], 0, 9])
+    assert points.dims == ("channel", "synapse")
+    assert points.synapse.values.tolist() == ["a", "b", "c"]
+    np.testing.assert_array_equal(points.x, [-40, 0, 19])
+    with pytest.raises(KeyError, match="x=20 lies in no voxel"):
+        gray.dvid.at(x=20)
+
+
+def test_a_tree_shows_one_place_at_every_scale(tissue: Tissue, sent: list[Sent]) -> None:
+    gray, labels, values, ids = tissue
+    for array, truth in ((gray, values), (labels, ids)):
+        tree = dvid_array.open_datatree(array)
+        sent.clear()
+        found = tree.dvid.box((9, 3, 5), (30, 17, 21))
+        point = tree.dvid.at(x=11, y=3, z=5)
+        assert not sent
+        for scale in range(len(tree.children)):
+            by = 1 << scale
+            whole = truth[0, ::by, ::by, ::by]
+            box = tuple(slice(a // by, -(-b // by)) for a, b in ((9, 30), (3, 17), (5, 21)))
+            shown = found[f"s{scale}/{array.instance}"]
+            np.testing.assert_array_equal(shown[0], whole[box])
+            assert shown.x[0] == 9 // by * by
+            one = point[f"s{scale}/{array.instance}"]
+            assert one[0] == whole[11 // by, 3 // by, 5 // by]
+            assert (one.x, one.y, one.z) == (11 // by * by, 3 // by * by, 5 // by * by)
+    everything = dvid_array.open_datatree(gray.node)
+    box = everything.dvid.box((8, 0, 0), (16, 8, 8))
+    assert box["labels/s2/labels"].shape == (1, 2, 2, 2)
+    assert box["gray"].dvid.at(x=8)["s1/gray"].shape == (1, 4, 4)
+
+
+def test_datasets_too(tissue: Tissue) -> None:
+    gray, labels, values, ids = tissue
+    found = dvid_array.open_dataset([gray, labels]).dvid.box((4, 0, 0), (9, 5, 5))
+    np.testing.assert_array_equal(found.gray, values[:, 4:9, :5, :5])
+    np.testing.assert_array_equal(found.labels, ids[:, 4:9, :5, :5])
+    assert found.dvid.at(x=8, y=4, z=4).labels == ids[0, 8, 4, 4]
+
+
+@pytest.mark.parametrize("scale", [0, 1])
+@pytest.mark.parametrize("which", ["gray", "labels"])
+def test_the_array_behind(tissue: Tissue, which: str, scale: int, sent: list[Sent]) -> None:
+    gray, labels, *_ = tissue
+    array = gray if which == "gray" else labels
+    shown = dvid_array.open_datatree(array)[f"s{scale}/{which}"]
+    sent.clear()
+    behind = shown.isel(x=3).dvid.array
+    assert [one.action for one in sent] == ["status", "info"]
+    assert behind.url == array.at_scale(scale).url
+    np.testing.assert_array_equal(behind.stored[...], shown)
+
+
+def test_supervoxels_stay_supervoxels(node: dvid_array.Node) -> None:
+    node.create("seg", "uint64")[:, :64, :64, :64] = 3
+    shown = dvid_array.open_dataset(node, supervoxels=True).seg
+    assert shown.attrs["dvid_supervoxels"] == 1
+    assert shown.dvid.array.supervoxels
+    assert not node["seg"].to_xarray().dvid.array.supervoxels
+
+
+def test_storing_goes_where_the_labels_are(tissue: Tissue, node: dvid_array.Node) -> None:
+    gray, _, values, _ = tissue
+    shown = gray.to_xarray(chunks={}).chunk(x=16).dvid.box((5, 3, 2), (37, 30, 31))
+    dark = node.create("dark", "uint8", block=(16, 16, 16), resolution=(4, 4, 8))
+    (shown // 2).transpose("z", "channel", "x", "y").dvid.store(dark)
+    assert (dark.minindex, dark.shape) == ((0, 5, 3, 2), (1, 37, 30, 31))
+    np.testing.assert_array_equal(dark.stored[...], values[:, 5:37, 3:30, 2:31] // 2)
+    half = dvid_array.open_datatree(gray)["s1/gray"]
+    with pytest.raises(ValueError, match="another scale"):
+        half.dvid.store(dark)
+
+
+def test_a_body_stays_a_body(tissue: Tissue) -> None:
+    _, labels, _, ids = tissue
+    label = int(ids[0, 20, 20, 20])
+    behind = labels.body(label).to_xarray().dvid.array
+    assert behind.label == label
+    assert behind.stored[...].sum() == (ids == label).sum()
+
+
+def test_without_attributes_there_is_no_array(negative: Volume) -> None:
+    array, _ = negative
+    bare = array.to_xarray().drop_attrs()
+    with pytest.raises(ValueError, match="the attributes dvid_server, dvid_uuid, dvid_instance"):
+        _ = bare.dvid.array
+    gone = array.to_xarray().assign_attrs(dvid_instance="gone")
+    with pytest.raises(dvid_array.DvidNotFoundError, match="gone"):
+        _ = gone.dvid.array
+
+
+@pytest.fixture
+def versions(tissue: Tissue) -> tuple[Tissue, dvid_array.Node, np.ndarray]:
+    """The tissue, committed, and a child in which gray is other at x 8..20."""
+    gray, _, values, _ = tissue
+    gray.node.commit()
+    child = gray.node.new_version()
+    newer = values.copy()
+    newer[:, 8:20] = 255 - newer[:, 8:20]
+    gray.at(child.uuid)[:, 8:20] = newer[:, 8:20]
+    return tissue, child, newer
+
+
+@pytest.mark.filterwarnings("ignore:The specified chunks separate the stored chunks")
+@pytest.mark.parametrize("chunks", [None, {}, {"x": 16, "y": 32}])
+@pytest.mark.parametrize("physical", [False, True])
+def test_the_same_voxels_at_another_version(
+    versions: tuple[Tissue, dvid_array.Node, np.ndarray],
+    chunks: dict[str, int] | None,
+    physical: bool,
+    sent: list[Sent],
+) -> None:
+    (gray, *_), child, newer = versions
+    shown = gray.to_xarray(chunks=chunks, physical=physical)
+    memory = shown.copy(data=newer)
+    for pick in (
+        {},
+        {"x": slice(3, 30, 4), "y": slice(None, None, -1)},
+        {"x": 11, "z": [7, 3, 3]},
+        {"x": slice(5, 30), "channel": 0},
+    ):
+        part = shown.isel(pick).transpose(..., "y")
+        sent.clear()
+        other = part.dvid.version(child.uuid)
+        assert not bulk(sent)
+        assert other.attrs["dvid_uuid"] == child.uuid
+        assert other.chunks == part.chunks
+        expected = memory.isel(pick).transpose(..., "y").assign_attrs(dvid_uuid=child.uuid)
+        xr.testing.assert_identical(other.compute(), expected)
+    assert shown.dvid.version(child.uuid + ":master").attrs["dvid_uuid"] == child.uuid
+
+
+def test_only_what_is_shown_is_read_of_another_version(
+    versions: tuple[Tissue, dvid_array.Node, np.ndarray], sent: list[Sent]
+) -> None:
+    (gray, *_), child, newer = versions
+    other = gray.to_xarray().dvid.box((8, 0, 0), (16, 16, 16)).dvid.version(child.uuid)
+    sent.clear()
+    np.testing.assert_array_equal(other, newer[:, 8:16, :16, :16])
+    (request,) = bulk(sent)
+    assert request.path.endswith("/16_16_16/0_0_0")
+
+
+def test_coarser_scales_at_another_version(
+    versions: tuple[Tissue, dvid_array.Node, np.ndarray],
+) -> None:
+    (gray, labels, values, ids), child, _ = versions
+    for array, truth in ((gray, values), (labels, ids[:, 6:])):
+        shown = dvid_array.open_datatree(array)[f"s1/{array.instance}"].isel(x=slice(2, 9))
+        other = shown.dvid.version(child.uuid)
+        assert other.name == array.instance
+        np.testing.assert_array_equal(other, truth[:, ::2, ::2, ::2][:, 2:9])
+        xr.testing.assert_equal(other, shown)  # labels are those of scale 0
+        assert other.x.attrs["dvid_step"] == 2
+
+
+def test_a_version_needs_labels(negative: Volume) -> None:
+    array, _ = negative
+    with pytest.raises(ValueError, match="no labels of x"):
+        array.to_xarray().drop_vars("x").dvid.version(array.uuid)
+    nothing = array.to_xarray().isel(x=slice(0, 0)).dvid.version(array.uuid)
+    assert nothing.shape == (1, 0, 10, 10)
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        "import dvid_array; found = dvid_array.open(url).to_xarray()",
+        "import xarray; found = xarray.open_dataset(url, engine='dvid').gray",
+    ],
+)
+def test_accessors_are_there_with_whatever_opens(negative: Volume, opening: str) -> None:
+    array, truth = negative
+    code = f"import sys; url = sys.argv[1]; {opening}; found = found.dvid.box((0,0,5),(9,1,6))"
+    code += "; print(found.sum().item())"
+    run = subprocess.run(
+        [sys.executable, "-c", code, array.url], capture_output=True, text=True, check=True
+    )
+    assert int(run.stdout) == truth[:, 40:49, 3, 0].sum()

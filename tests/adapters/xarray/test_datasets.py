@@ -1,0 +1,114 @@
+"""Several volumes on one grid, and scales as groups."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import dvid_array
+from dvid_array import DvidArray
+from dvid_array.adapters.xarray.datasets import dataset, framed, groups
+from tests.adapters.test_dask import bulk
+from tests.conftest import Sent
+
+Tissue = tuple[DvidArray, DvidArray, np.ndarray, np.ndarray]
+
+
+def test_volumes_of_one_grid_are_one_dataset(tissue: Tissue, sent: list[Sent]) -> None:
+    gray, labels, values, ids = tissue
+    sent.clear()
+    found = dataset([gray, labels])
+    assert not sent
+    assert found.sizes == {"channel": 1, "x": 48, "y": 40, "z": 32}
+    assert {name: str(one.dtype) for name, one in found.items()} == {
+        "gray": "uint8",
+        "labels": "uint64",
+    }
+    np.testing.assert_array_equal(found.gray, values)
+    np.testing.assert_array_equal(found.labels, ids)  # 0 where the labels do not reach
+    part = found.isel(x=slice(0, 12), z=3).load()
+    np.testing.assert_array_equal(part.labels, ids[:, :12, :, 3])
+
+
+def test_their_chunks_are_the_same(tissue: Tissue) -> None:
+    gray, labels, values, ids = tissue
+    found = xr.open_dataset([gray, labels], engine="dvid", chunks={})
+    assert found.chunks
+    large = [array.window((0, 0, 0), (600, 600, 600)) for array in (gray, labels)]
+    cut = xr.open_dataset(large, engine="dvid", chunks={}).chunksizes
+    assert cut["x"] == (128, 128, 128, 128, 88)
+    body = found.gray.where(found.labels == ids[0, 20, 20, 20], 0).sum().compute()
+    assert body == values[ids == ids[0, 20, 20, 20]].sum()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"resolution": (4, 4, 4)}, "voxels of 4 nanometers x 4 nanometers x 4 nanometers"),
+        ({"resolution": (4, 4, 8), "units": "um"}, "other: 1 channel"),
+        ({"resolution": (4, 4, 8), "channels": 4}, "other: 4 channel"),
+    ],
+)
+def test_other_grids_are_named(
+    node: dvid_array.Node, tissue: Tissue, options: dict[str, object], words: str
+) -> None:
+    gray, labels, *_ = tissue
+    other = node.create("other", "uint8", **options)
+    with pytest.raises(ValueError, match=words) as told:
+        dataset([gray, labels, other])
+    assert "gray, labels: 1 channel(s), scale 0" in str(told.value)
+    assert "drop_variables" in str(told.value)
+
+
+def test_scales_do_not_mix(tissue: Tissue) -> None:
+    gray, labels, *_ = tissue
+    with pytest.raises(ValueError, match="no grid in common"):
+        dataset([gray, labels.at_scale(1)])
+
+
+def test_frames(tissue: Tissue, node: dvid_array.Node) -> None:
+    gray, labels, *_ = tissue
+    nothing = node.create("nothing", "uint8", resolution=(4, 4, 8))
+    assert {one.shape for one in framed([nothing, labels])} == {(1, 42, 40, 32)}
+    assert {one.origin for one in framed([nothing, labels])} == {(0, 6, 0, 0)}
+    windows = [gray.window((1, 2, 3), (4, 5, 6)), labels.window((2, 2, 2), (5, 4, 4))]
+    assert {(one.origin, one.shape) for one in framed(windows)} == {((0, 1, 2, 2), (1, 4, 3, 4))}
+    assert framed([nothing])[0].shape == (1, 0, 0, 0)
+    assert dataset([]).sizes == {}
+
+
+@pytest.mark.parametrize("which", ["gray", "labels"])
+def test_scales_are_siblings_with_labels_of_scale_0(
+    tissue: Tissue, which: str, sent: list[Sent]
+) -> None:
+    gray, labels, values, ids = tissue
+    array, truth = (gray, values) if which == "gray" else (labels, ids[:, 6:])
+    low = 0 if which == "gray" else 6
+    found = groups(array.pyramid())
+    assert not bulk(sent[-10:])
+    assert list(found) == ["s0", "s1"] + ["s2"] * (which == "labels")
+    for scale, one in enumerate(found.values()):
+        by = 1 << scale
+        assert list(one) == [which]
+        np.testing.assert_array_equal(one.x, np.arange(low // by * by, 48, by))
+        np.testing.assert_array_equal(one.z, np.arange(0, 32, by))
+        assert one[which].attrs["voxel_size"] == [4 * by, 4 * by, 8 * by]
+        assert one.x.attrs["dvid_step"] == by
+        assert one[which].dtype == truth.dtype
+    np.testing.assert_array_equal(found["s0"][which], truth)
+    half = truth[:, ::2, ::2, ::2]
+    np.testing.assert_array_equal(found["s1"][which], half)
+    np.testing.assert_array_equal(
+        found["s1"][which].sel(x=slice(20, 27)), half[:, (20 - low) // 2 : (28 - low) // 2]
+    )
+
+
+def test_labels_of_all_scales_in_units(tissue: Tissue) -> None:
+    gray, labels, *_ = tissue
+    for array in (gray, labels):
+        low = array.minindex[1]
+        found = groups(array.pyramid(), physical=True)["s1"]
+        np.testing.assert_array_equal(found.x, 4.0 * np.arange(low, 48, 2))
+        np.testing.assert_array_equal(found.z, 8.0 * np.arange(0, 32, 2))
+        assert found.x.attrs["dvid_spacing"] == 4.0

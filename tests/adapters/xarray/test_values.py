@@ -1,0 +1,169 @@
+"""Voxels that xarray holds without having them: keys, requests, assignments."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+import dvid_array
+from dvid_array.adapters.xarray.values import _points
+from tests.adapters.test_dask import bulk
+from tests.adapters.xarray.conftest import Volume
+from tests.conftest import Sent
+
+
+def test_only_touched_blocks_are_fetched(filled: Callable[..., Volume], sent: list[Sent]) -> None:
+    array, truth = filled()
+    gray = array.to_xarray()
+    sent.clear()
+    np.testing.assert_array_equal(
+        gray.isel(x=[1, 63], z=[127, 0]), truth[:, [1, 63]][..., [127, 0]]
+    )
+    (request,) = bulk(sent)
+    assert request.query["blocks"].count(",") == 3 * 2 * 3 * 2 - 1  # 2 x 3 x 2 blocks
+    sent.clear()
+    assert gray.isel(x=slice(5, 5)).values.shape == (1, 0, 96, 128)
+    assert not sent
+
+
+def test_points(negative: Volume) -> None:
+    array, truth = negative
+    x = xr.DataArray([0, 59, 7], dims="point")
+    y = xr.DataArray([9, 0, 5], dims="point")
+    found = array.to_xarray().isel(x=x, y=y)
+    np.testing.assert_array_equal(found.transpose("channel", "point", "z"), truth[:, x, y])
+
+
+def test_assigning_changes_memory_only(negative: Volume, sent: list[Sent]) -> None:
+    array, truth = negative
+    gray = array.to_xarray()
+    sent.clear()
+    gray[{"x": 1}] = 5
+    gray.loc[{"x": -40}] = 6
+    assert {one.method for one in sent} == {"GET"}
+    assert (gray[:, 1] == 5).all()
+    np.testing.assert_array_equal(array.stored[...], truth)
+
+
+def test_loading_asynchronously(negative: Volume) -> None:
+    array, truth = negative
+    found = xr.open_dataset(array, engine="dvid")
+    asyncio.run(found.load_async())
+    np.testing.assert_array_equal(found.gray.values, truth)
+
+
+def test_points_fetch_only_their_blocks(filled: Callable[..., Volume], sent: list[Sent]) -> None:
+    array, truth = filled()
+    gray = array.to_xarray()
+    place = {
+        dim: xr.DataArray(values, dims="point")
+        for dim, values in {"x": [1, 63, 2], "y": [0, 95, 3], "z": [127, 5, 126]}.items()
+    }
+    sent.clear()
+    found = gray.isel(place)
+    assert not sent
+    np.testing.assert_array_equal(found, truth[:, [1, 63, 2], [0, 95, 3], [127, 5, 126]])
+    (request,) = bulk(sent)
+    assert request.query["blocks"].count(",") == 3 * 2 - 1  # two blocks, not the 24 of their hull
+
+
+SHAPE = (2, 6, 5, 7)
+
+
+@st.composite
+def keys(draw: st.DrawFn) -> tuple[Any, ...]:
+    """Arrays that broadcast together, of one or two dimensions, and slices between them."""
+    shape = draw(st.sampled_from([(3,), (2, 2), (1,)]))
+    parts: list[Any] = []
+    for extent in SHAPE:
+        if draw(st.booleans()):
+            parts.append(slice(*draw(st.slices(extent)).indices(extent)[:2]))
+        else:
+            numbers = st.lists(
+                st.integers(0, extent - 1), min_size=math.prod(shape), max_size=math.prod(shape)
+            )
+            parts.append(np.array(draw(numbers)).reshape(shape))
+    if all(isinstance(part, slice) for part in parts):
+        parts[0] = np.zeros(shape, int)
+    return tuple(parts)
+
+
+@given(keys())
+def test_a_vectorized_key_means_what_xarray_means(key: tuple[Any, ...]) -> None:
+    """The oracle is xarray's own vectorized indexing of an array in memory."""
+    truth = np.arange(np.prod(SHAPE)).reshape(SHAPE)
+    expected = xr.core.indexing.NumpyIndexingAdapter(truth).vindex[
+        xr.core.indexing.VectorizedIndexer(key)
+    ]
+    np.testing.assert_array_equal(truth[_points(key, SHAPE)], expected)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_every_kind_of_selection(filled: Callable[..., Volume], transposed: bool) -> None:
+    """As a table; the oracle is the same selection of a DataArray in memory."""
+    array, truth = filled("uint8", (1, 20, 30, 40), (16, 16, 16))
+    lazy = array.to_xarray()
+    memory = lazy.copy(data=truth)
+    if transposed:
+        lazy, memory = lazy.transpose("z", "x", "channel", "y"), memory.T
+        memory = memory.transpose(*lazy.dims)
+    point = xr.DataArray([3, 19, 0, 3], dims="p")
+    plane = xr.DataArray([[1, 2], [3, 29]], dims=("a", "b"))
+    for key in (
+        {"x": 5},
+        {"x": -1, "z": slice(None, None, -3)},
+        {"x": slice(18, 2, -5), "y": [29, 0, 0]},
+        {"x": [4, 2], "y": [1], "z": slice(0, 9, 4), "channel": 0},
+        {"x": np.arange(20) % 3 == 0},
+        {"x": point, "y": slice(2, 4)},
+        {"x": point, "y": plane, "z": [0, 39]},
+        {"y": plane, "channel": 0},
+        {"y": plane, "x": plane % 7, "z": plane},
+    ):
+        xr.testing.assert_identical(lazy.isel(key).load(), memory.isel(key))
+        once = lazy.isel(x=slice(1, 20, 2)).isel(y=[1, 5, 3]).isel(x=point // 4)
+        xr.testing.assert_identical(
+            once.load(), memory.isel(x=slice(1, 20, 2)).isel(y=[1, 5, 3]).isel(x=point // 4)
+        )
+
+
+def test_values_loaded_asynchronously_go_side_by_side(
+    filled: Callable[..., Volume], sent: list[Sent]
+) -> None:
+    array, truth = filled()
+    parts = [array.to_xarray().isel(z=slice(a, a + 32)) for a in (0, 32, 64, 96)]
+    sent.clear()
+
+    async def load() -> list[xr.DataArray]:
+        return await asyncio.gather(*(part.load_async() for part in parts))
+
+    loaded = asyncio.run(load())
+    assert len(bulk(sent)) == 4
+    np.testing.assert_array_equal(xr.concat(loaded, "z"), truth)
+
+
+def test_an_assignment_never_reaches_the_server(
+    filled: Callable[..., Volume], sent: list[Sent]
+) -> None:
+    array, truth = filled("uint8", (1, 20, 20, 20), (16, 16, 16))
+    found = xr.open_dataset(array, engine="dvid")
+    sent.clear()
+    found.volume[...] = 1
+    found["volume"].loc[{"x": slice(0, 3)}] = 2
+    found.volume.values[0, 0, 0, 0] = 3
+    found.volume.data = np.zeros_like(truth)
+    found["other"] = found.volume + 1
+    found.volume.variable[0] = 9
+    lazy = array.to_xarray(chunks={})
+    lazy[{"x": 0}] = 4
+    lazy.compute()
+    assert "POST" not in {one.method for one in sent}
+    np.testing.assert_array_equal(dvid_array.open(array.url)[...], truth)
