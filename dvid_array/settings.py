@@ -54,13 +54,14 @@ class Settings:
     """Keep blocks of open versions too, as long as nobody writes to their repo. Each read then
     asks for the repo's mutation count, one request."""
     observers: tuple[str, ...] = ("dvid_array.adapters.metrics.observe",)
-    """Who is told of requests, by dotted path: functions of a list of `client.hooks.Exchange`,
-    called in the calling thread. The one there is shows them in dask's dashboard."""
+    """Functions that are told of requests, by dotted path. Each takes a list of
+    `client.hooks.Exchange` and is called in the thread that made the call. The one that is there
+    shows what requests cost in dask's dashboard."""
     leases: int = 0
     """Requests in flight to the server in a whole dask cluster, or without one in this process; 0
     for no limit."""
     limiter: str = "dvid_array.adapters.dask.leases.leases"
-    """Who keeps that limit, by dotted path; see `client.hooks.Limiter`."""
+    """Function that keeps that limit, by dotted path; see `client.hooks.Limiter`."""
     trim_extents: bool = True
     """Set exact extents after a write that grew them; False leaves DVID's block rounding."""
     transport: str = "auto"

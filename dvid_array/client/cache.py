@@ -40,8 +40,8 @@ class CacheInfo:
     """Blocks that were fetched for the cache."""
     blocks: int
     """How many it holds."""
-    bytes: int
-    """Their voxels' bytes."""
+    nbytes: int
+    """Bytes of their voxels."""
     limit: int
     """`Settings.cache_bytes` of the array that was asked."""
 
@@ -64,7 +64,7 @@ class BlockCache:
                 hits=self._hits,
                 misses=self._misses,
                 blocks=len(self._blocks),
-                bytes=self.bytes,
+                nbytes=self.bytes,
                 limit=limit,
             )
 

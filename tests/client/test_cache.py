@@ -53,7 +53,7 @@ def test_what_it_tells_of_itself() -> None:
     cache.claim(["a", "b", "c"])
     cache.claim(["c"])
     assert cache.info(kept=True, limit=9000) == CacheInfo(
-        kept=True, hits=2, misses=3, blocks=2, bytes=1200, limit=9000
+        kept=True, hits=2, misses=3, blocks=2, nbytes=1200, limit=9000
     )
 
 

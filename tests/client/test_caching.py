@@ -129,14 +129,14 @@ def test_what_an_array_tells_of_the_cache(
     array, _ = committed
     sent.clear()
     assert array.cache_info() == dvid_array.CacheInfo(
-        kept=True, hits=0, misses=0, blocks=0, bytes=0, limit=1 << 28
+        kept=True, hits=0, misses=0, blocks=0, nbytes=0, limit=1 << 28
     )
     assert not array.with_settings(cache_bytes=0).cache_info().kept
     assert not sent
     array[...]
     array[...]
     info = array.cache_info()
-    assert (info.hits, info.misses, info.blocks, info.bytes) == (24, 24, 24, array.nbytes)
+    assert (info.hits, info.misses, info.blocks, info.nbytes) == (24, 24, 24, array.nbytes)
 
 
 def test_processes_and_threads_of_dask_share_it(
