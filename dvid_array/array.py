@@ -33,7 +33,7 @@ from dvid_array.refusals import Refusals
 from dvid_array.rois import SeenThrough
 from dvid_array.scales import rescaled
 from dvid_array.selection import Axis, Selection
-from dvid_array.views import OuterIndex, Plan, PointIndex, VoxelIndex
+from dvid_array.views import OuterIndex, Plan, Pointed, PointIndex, VoxelIndex
 
 if TYPE_CHECKING:
     import dask.array
@@ -64,7 +64,7 @@ class NodeLike(Protocol):
         """Several instances at this version."""
 
 
-class DvidArray(Scaled, SeenThrough, Labelled, Refusals):
+class DvidArray(Scaled, SeenThrough, Labelled, Pointed, Refusals):
     """A DVID volume as an array with axes channel, x, y, z.
 
     Slicing fetches voxels, assigning writes them; nothing else makes a request, unless its

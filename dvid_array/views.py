@@ -9,15 +9,64 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from dvid_array import selection
-from dvid_array.client import reading
-from dvid_array.client.picks import Grid, Points
+from dvid_array.client import points, reading
+from dvid_array.client.picks import Grid
 from dvid_array.client.volume import Volume
 from dvid_array.selection import Axis, Selection
 
 if TYPE_CHECKING:
     from dvid_array.array import DvidArray
+
+
+class Pointed:
+    """Arrays that tell the values of single voxels."""
+
+    def at_points(self: Any, xyz: ArrayLike) -> Any:
+        """The values of single voxels, anywhere; each stored block is looked into once.
+
+        Parameters
+        ----------
+        xyz : integers
+            Shape (n, 3): DVID's signed coordinates x, y, z. Shape (n, 4): the channel before them.
+            One point of shape (3,) or (4,) is taken too. Voxels never written are 0.
+
+        Returns
+        -------
+        ndarray
+            n values. Without a channel, an array that has several gives shape (channels, n). One
+            point gives what it would give in the n axis.
+
+        Raises
+        ------
+        ValueError, IndexError
+            For points of another form, and channels that are not there.
+        """
+        given = _point_rows(xyz)
+        rows, channels = np.atleast_2d(given), self.shape[0]
+        count = len(rows)
+        if given.shape[-1] == 3:
+            each = np.repeat(np.arange(channels), count)[:, None]
+            rows = np.hstack([each, np.tile(rows, (channels, 1))])
+        if count and not 0 <= rows[:, 0].min() <= rows[:, 0].max() < channels:
+            raise IndexError(f"the volume has {channels} channel(s), counted from 0")
+        found = points.read(self._volume, rows.T)
+        if given.shape[-1] == 3 and channels > 1:
+            found = found.reshape(channels, count)
+        return found if given.ndim == 2 else found[..., 0]
+
+
+def _point_rows(xyz: ArrayLike) -> NDArray[np.int64]:
+    given = np.asarray(xyz)
+    fits = given.ndim in (1, 2) and given.shape[-1] in (3, 4)
+    if not fits or (given.size and given.dtype.kind not in "iu"):
+        raise ValueError(
+            f"points are integers x, y, z, or c, x, y, z: shape (n, 3) or (n, 4), not "
+            f"{given.dtype} of shape {given.shape}"
+        )
+    return given.astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +157,5 @@ class PointIndex:
         array = self._array
         picked = selection.points(key, array._axes())
         coordinates = picked.coordinates + np.asarray(array.origin)[:, None]
-        out = np.zeros(coordinates.shape[1], array.dtype)
-        if out.size:
-            array._fill(Points(coordinates, array._volume.grid, out))
+        out = points.read(array._volume, coordinates)
         return out.reshape(picked.shape)[()] if not picked.shape else out.reshape(picked.shape)

@@ -167,13 +167,11 @@ class Points:
         self._grid = grid
         self.array = array
         block = coordinates[1:] // np.asarray(grid.block)[:, None]
-        unique, inverse = np.unique(block, axis=1, return_inverse=True)
-        order = np.argsort(inverse.reshape(-1), kind="stable")
-        counts = np.bincount(inverse.reshape(-1), minlength=unique.shape[1])
-        groups = np.split(order, np.cumsum(counts)[:-1]) if unique.shape[1] else []
-        self.blocks: dict[Triple, Indices] = {
-            triple(column): group for column, group in zip(unique.T, groups, strict=True)
-        }
+        order = np.lexsort(block)
+        found = block[:, order]
+        starts = np.flatnonzero((found[:, 1:] != found[:, :-1]).any(axis=0)) + 1
+        groups = np.split(order, starts) if order.size else []
+        self.blocks: dict[Triple, Indices] = {triple(block[:, group[0]]): group for group in groups}
 
     def boxes(self, grid: BlockGrid) -> list[Box]:
         """The blocks that hold a point."""

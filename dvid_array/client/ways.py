@@ -161,29 +161,30 @@ def _lz4_call(volume: Volume, request: Request) -> Call:
     return _block_call(volume, request, "blocks", {"compression": "lz4"})
 
 
-def _block_call(volume: Volume, request: Request, action: str, query: dict[str, str]) -> Call:
+def _block_call(volume: Volume, request: Request, action: str, how: dict[str, str]) -> Call:
     """Blocks of a box, or of a list."""
-    uuid, name, query = volume.uuid, volume.instance.name, _query(volume) | query
+    uuid, name, asked = volume.uuid, volume.instance.name, query(volume) | how
     if request.blocks:
-        query["blocks"] = ",".join(paths.join(block, ",") for block in request.blocks)
-        return Call("GET", paths.path(paths.instance(uuid, name, "specificblocks")), query)
+        asked["blocks"] = ",".join(paths.join(block, ",") for block in request.blocks)
+        return Call("GET", paths.path(paths.instance(uuid, name, "specificblocks")), asked)
     box = paths.box_args(volume.grid.cover(request.box))
-    return Call("GET", paths.path(paths.instance(uuid, name, action, *box)), query)
+    return Call("GET", paths.path(paths.instance(uuid, name, action, *box)), asked)
 
 
 def _raw_call(volume: Volume, request: Request) -> Call:
     box = paths.box_args(_raw_box(volume, request.box))
     address = paths.instance(volume.uuid, volume.instance.name, "raw", paths.VOLUME, *box)
-    return Call("GET", paths.path(address), _query(volume))
+    return Call("GET", paths.path(address), query(volume))
 
 
-def _query(volume: Volume) -> dict[str, str]:
-    query = volume.query
+def query(volume: Volume) -> dict[str, str]:
+    """Query arguments of every request for voxels of a volume."""
+    made = volume.query
     if volume.scale:
-        query["scale"] = str(volume.scale)
+        made["scale"] = str(volume.scale)
     if volume.supervoxels:
-        query["supervoxels"] = "true"
-    return query
+        made["supervoxels"] = "true"
+    return made
 
 
 def _has_stored_images(volume: Volume) -> bool:
