@@ -81,7 +81,9 @@ def _takes_questions(volume: Volume) -> bool:
     """Whether labels can be asked for: not through a mask, and not where blocks are kept."""
     hidden = volume.regions or volume.body or volume.masked_by is not None
     auto = volume.settings.transport == "auto"
-    return volume.instance.kind.name == "labelmap" and auto and not (hidden or caching.keeps(volume))
+    return (
+        volume.instance.kind.name == "labelmap" and auto and not (hidden or caching.keeps(volume))
+    )
 
 
 def _ask(volume: Volume, coordinates: Indices, asked: Indices, out: Array) -> None:
