@@ -22,10 +22,10 @@ from dvid_array.client.depositing import Deposit
 from dvid_array.client.flights import Crew
 from dvid_array.client.journal import Journal, fingerprint
 from dvid_array.client.ledger import Ledger
+from dvid_array.client.posting import INDEXED, INGEST
 from dvid_array.client.volume import Volume
 from dvid_array.doors import door
 from dvid_array.errors import DvidAlignmentError, DvidError
-from dvid_array.facts import PARALLEL_VOXELS
 from dvid_array.owners import HOW, Owners, owners
 from dvid_array.placement import Region, placed
 
@@ -41,6 +41,7 @@ def store(
     progress: Any = None,
     on_unaligned: str = "rechunk",
     lossy: bool = False,
+    ingest: bool = False,
     name: str | None = None,
 ) -> Any:
     """Write a source that may be larger than memory; no voxel is lost, whatever its chunks.
@@ -77,6 +78,10 @@ def store(
         refuses.
     lossy : bool
         Accept that a target stored as JPEG changes the voxels. It takes whole blocks only.
+    ingest : bool
+        Post a labelmap's blocks as they are to be kept: several times as fast, but the label
+        index is **not** kept. Sizes, sparse volumes and all else that is asked by label do not
+        know these voxels, and later writes to the same blocks do not mend that.
     name : str, optional
         What the journal calls the source; else a dask array's own name, and a checksum of arrays
         in memory.
@@ -101,11 +106,12 @@ def store(
     volume = target._volume.refreshed()
     if box.empty:
         return None if compute else door("dask.storing").nothing()
-    array = _checked(array, box, volume, lossy=lossy, verify=verify)
-    deposit = Deposit(volume, sums=resume is not None, verify=verify)
+    how = INGEST if ingest else INDEXED
+    deposit = Deposit(volume, how, sums=resume is not None, verify=verify)
+    array = _checked(array, box, deposit, lossy=lossy)
     if not compute:
         return door("dask.storing").postponed(deposit, array, box, on_unaligned)
-    parts = _parts(array, box, volume, on_unaligned)
+    parts = _parts(array, box, deposit, on_unaligned)
     facts = {} if resume is None else _facts(array, box, volume, name)
     with _journal(resume, facts, volume, box) as journal:
         target._volume = _run(Store(deposit, array, box, parts), journal, progress)
@@ -115,17 +121,18 @@ def store(
 # What is refused, and who owns what.
 
 
-def _checked(array: Any, box: Box, volume: Volume, *, lossy: bool, verify: bool) -> Any:
+def _checked(array: Any, box: Box, deposit: Deposit, *, lossy: bool) -> Any:
     """Refuse what cannot be written, before anything is sent; returns the source."""
+    volume = deposit.volume
     covered = volume.grid.cover(box)
-    writing.check_writable(volume, covered, lossy=lossy)
+    writing.check_writable(volume, covered, lossy=lossy, how=deposit.how)
     dtype = volume.instance.kind.dtype
     if isinstance(array, np.ndarray):
         array = casting.fitting(array, dtype)
     else:
         casting.fitting(np.empty(0, array.dtype), dtype)  # values are looked at part by part
     if volume.instance.compression == "jpeg":
-        if verify:
+        if deposit.verify:
             raise ValueError("JPEG changes voxels: there is nothing to verify")
         _only_whole_blocks(box, covered, volume)
     return array
@@ -140,15 +147,12 @@ def _only_whole_blocks(box: Box, covered: Box, volume: Volume) -> None:
         )
 
 
-def _parts(array: Any, box: Box, volume: Volume, how: str) -> Owners | list[Box]:
+def _parts(array: Any, box: Box, deposit: Deposit, how: str) -> Owners | list[Box]:
     """Who owns what: of a dask array by its chunks, of an array in memory in large requests."""
     if not isinstance(array, np.ndarray):
-        return owners(box.start, array.chunks[1:], volume.grid.block, how)
-    limit = max(1, volume.settings.piece_bytes // volume.voxel_bytes)
-    threads = volume.settings.threads
-    return list(
-        planning.slabs(box, volume.grid, voxels=min(limit, PARALLEL_VOXELS), pieces=threads)
-    )
+        return owners(box.start, array.chunks[1:], deposit.cells.block, how)
+    most, threads = deposit.how.most(deposit.volume), deposit.volume.settings.threads
+    return list(planning.slabs(box, deposit.cells, voxels=most, pieces=threads))
 
 
 # Running it.

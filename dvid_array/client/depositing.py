@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from dvid_array import casting
-from dvid_array.box import Box
+from dvid_array.box import BlockGrid, Box
 from dvid_array.client import reading, writing
 from dvid_array.client.picks import Grid
+from dvid_array.client.posting import Posting
 from dvid_array.client.volume import Volume
 from dvid_array.errors import DvidWriteError
 from dvid_array.protocol import voxels
@@ -27,10 +28,17 @@ class Deposit:
     """How every part of a store is written. Picklable, as volumes are."""
 
     volume: Volume
+    how: Posting
+    """How blocks are posted."""
     sums: bool
     """Whether the checksum of each part is wanted."""
     verify: bool
     """Whether each part is read back and its checksum compared."""
+
+    @property
+    def cells(self) -> BlockGrid:
+        """Where parts may be cut: into blocks, and of an ingest into families of them."""
+        return self.how.cells(self.volume)
 
     def __call__(self, box: Box, values: Any) -> int:
         """Write a part; returns its checksum, or 0 where none is wanted.
@@ -46,7 +54,7 @@ class Deposit:
             error.part = box
             raise
         except Exception as error:
-            told = writing.half_way(error, {box: writing.Fate.FAILED})
+            told = writing.half_way(error, {box: writing.Fate.FAILED}, self.how)
             told.part = box
             raise told from error
 
@@ -55,11 +63,11 @@ class Deposit:
         fitted = casting.fitting(values, kind.dtype)
         volume = _alone(self.volume)
         if not (self.sums or self.verify):
-            writing.deposit(volume, _grid(box, fitted))
+            writing.deposit(volume, _grid(box, fitted), self.how)
             return 0
         data = voxels.to_bytes(fitted, kind.dtype)
         ordered = voxels.from_bytes(data, box.shape, kind.dtype, kind.channels)
-        writing.deposit(volume, _grid(box, ordered))
+        writing.deposit(volume, _grid(box, ordered), self.how)
         checksum = zlib.crc32(data)
         if self.verify and checksum_of(volume, box) != checksum:
             raise DvidWriteError(

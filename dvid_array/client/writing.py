@@ -2,8 +2,7 @@
 
 Owns what may be written, in what pieces, and what is told of a failure. Must not know numpy keys.
 
-Source: `POST .../raw/0_1_2/<size>/<offset>`; `datatype/imageblk/write.go`,
-`datatype/labelmap/write.go`.
+How a piece is posted is a table in `posting`.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from typing import TypeVar
 import numpy as np
 
 from dvid_array.box import EMPTY, Box, triple
-from dvid_array.client import extents, planning, reading, registry
+from dvid_array.client import extents, planning, posting, reading, registry
 from dvid_array.client.flights import Crew
 from dvid_array.client.picks import Grid
-from dvid_array.client.transport import Call
+from dvid_array.client.posting import INDEXED, Posting, Refusal
 from dvid_array.client.volume import Volume
 from dvid_array.errors import (
     DvidError,
@@ -28,8 +27,8 @@ from dvid_array.errors import (
     DvidTypeError,
     DvidWriteError,
 )
-from dvid_array.facts import COORDINATE_LIMIT, PARALLEL_VOXELS
-from dvid_array.protocol import paths, voxels
+from dvid_array.facts import COORDINATE_LIMIT
+from dvid_array.protocol.voxels import Array
 
 T = TypeVar("T")
 
@@ -59,8 +58,12 @@ Fates = dict[Box, Fate]
 """By the pieces' boxes."""
 
 
-def write(volume: Volume, source: Grid) -> Volume:
+def write(volume: Volume, source: Grid, how: Posting = INDEXED) -> Volume:
     """Write picked voxels; returns the volume with the extents it has afterwards.
+
+    With `posting.INGEST` a labelmap's index is not kept: sizes, sparse volumes and everything
+    else that is asked by label stay as they were, and later indexed writes to the same blocks do
+    not mend that.
 
     Raises
     ------
@@ -69,52 +72,80 @@ def write(volume: Volume, source: Grid) -> Volume:
     DvidWriteError
         Where some pieces were stored and others not.
     """
-    pieces = _pieces(volume, source)
-    if not pieces:
+    work = _Work(volume, source, how)
+    if not work.pieces:
         return volume
-    covered = _hull([piece.box for piece in pieces])
-    check_writable(volume, covered)
+    covered = _hull(list(work.fates))
+    check_writable(volume, covered, how=how)
     with extents.Growth(volume, _touched(source), covered) as growth:
-        return volume.with_extents(_send(volume, source, pieces, growth.settle))
+        return volume.with_extents(work.send(growth.settle))
 
 
-def deposit(volume: Volume, source: Grid) -> None:
+def deposit(volume: Volume, source: Grid, how: Posting = INDEXED) -> None:
     """Write picked voxels, and nothing else: refusals and extents are the matter of the one who
     hands out parts, and sees to it that no two of them share a block."""
-    _send(volume, source, _pieces(volume, source), lambda: None)
+    _Work(volume, source, how).send(lambda: None)
 
 
-def _send(volume: Volume, source: Grid, pieces: list[_Piece], settle: Callable[[], T]) -> T:
-    """Post pieces, then settle; what became of them is told where that fails half way."""
-    fates = {piece.box: Fate.FAILED for piece in pieces}
-    try:
-        _crew(volume, pieces).each(pieces, lambda piece: _store(volume, source, piece, fates))
-        return settle()
-    except Exception as error:
-        if set(fates.values()) == {Fate.FAILED}:
+class _Work:
+    """The pieces of one write, and what became of them."""
+
+    def __init__(self, volume: Volume, source: Grid, how: Posting) -> None:
+        self._volume = volume
+        self._source = source
+        self._how = how
+        self.pieces = _pieces(volume, source, how)
+        self.fates = {piece.box: Fate.FAILED for piece in self.pieces}
+
+    def send(self, settle: Callable[[], T]) -> T:
+        """Post pieces, then settle; what became of them is told where that fails half way."""
+        try:
+            _crew(self._volume, self.pieces, self._how).each(self.pieces, self._store)
+            return settle()
+        except Exception as error:
+            if set(self.fates.values()) == {Fate.FAILED}:
+                raise
+            raise half_way(error, self.fates, self._how) from error
+        except KeyboardInterrupt as stop:
+            told = half_way(DvidError("it was interrupted"), self.fates, self._how)
+            stop.add_note(str(told))
             raise
-        raise half_way(error, fates) from error
-    except KeyboardInterrupt as stop:
-        stop.add_note(str(half_way(DvidError("it was interrupted"), fates)))
-        raise
+
+    def _store(self, piece: _Piece) -> None:
+        """Post one piece, under the locks of its blocks, and note what became of it."""
+        volume, box = self._volume, piece.box
+        keys = [(*volume.key, block) for block in volume.grid.each(box)]
+        with registry.state().blocks.hold(keys):
+            call = self._how.call(volume, box, _voxels(volume, self._source, piece))
+            self.fates[box] = Fate.UNKNOWN
+            try:
+                volume.transport.done(call)
+            except DvidError as error:
+                if not error.uncertain:
+                    self.fates[box] = Fate.FAILED
+                raise
+            self.fates[box] = Fate.STORED
 
 
-def _crew(volume: Volume, pieces: list[_Piece]) -> Crew[_Piece]:
+def _crew(volume: Volume, pieces: list[_Piece], how: Posting) -> Crew[_Piece]:
     """As many threads as the settings say, whose bodies fit the memory a write may take."""
-    largest = max(piece.box.size for piece in pieces) * volume.voxel_bytes
+    held = [piece.box.size for piece in pieces if how.plain or not piece.whole]
+    largest = max(held, default=1) * volume.voxel_bytes
     threads = min(volume.settings.threads, max(1, HELD_BYTES // largest))
     if volume.instance.kind.family == "labels":
         threads = min(threads, LABEL_POSTS)
     return Crew(threads, cut=False)
 
 
-def check_writable(volume: Volume, box: Box, *, lossy: bool = False) -> None:
+def check_writable(
+    volume: Volume, box: Box, *, lossy: bool = False, how: Posting = INDEXED
+) -> None:
     """Refuse, with the way out, what DVID would refuse or get wrong; JPEG not, where losses are
     accepted.
 
     Merges of a labelmap are asked of the server each time: anybody may have made some since.
     """
-    for refuses, error, text in REFUSALS:
+    for refuses, error, text in how.refusals + REFUSALS:
         if not (lossy and refuses is _loses) and refuses(volume, box):
             name = volume.instance.name
             raise error(text.format(name=name, uuid=volume.uuid, scale=volume.scale, box=box))
@@ -131,7 +162,7 @@ def _merged(volume: Volume, box: Box) -> bool:
     return volume.catalog.merged(volume.uuid, volume.instance.name)
 
 
-REFUSALS: tuple[tuple[Callable[[Volume, Box], bool], type[Exception], str], ...] = (
+REFUSALS: tuple[Refusal, ...] = (
     (
         lambda volume, box: bool(volume.regions),
         DvidTypeError,
@@ -188,10 +219,9 @@ REFUSALS: tuple[tuple[Callable[[Volume, Box], bool], type[Exception], str], ...]
 """In this order; the last one costs a request."""
 
 
-def _pieces(volume: Volume, source: Grid) -> list[_Piece]:
+def _pieces(volume: Volume, source: Grid, how: Posting = INDEXED) -> list[_Piece]:
     """Whole blocks first, then the slabs of border blocks around them."""
     grid, kind = volume.grid, volume.instance.kind
-    limit = min(PARALLEL_VOXELS, max(1, volume.settings.piece_bytes // volume.voxel_bytes))
     box = source.box if len(source.coordinates[0]) == kind.channels else None
     if source.array.size == 0:
         return []
@@ -201,13 +231,12 @@ def _pieces(volume: Volume, source: Grid) -> list[_Piece]:
         inner = grid.inner(box)
         borders = grid.cover(box).without(inner)
     threads = volume.settings.threads
-    pieces = [
-        _Piece(p, whole=True) for p in planning.slabs(inner, grid, voxels=limit, pieces=threads)
-    ]
+    whole = planning.slabs(inner, how.cells(volume), voxels=how.most(volume), pieces=threads)
+    pieces = [_Piece(piece, whole=True) for piece in whole]
     pieces += [
         _Piece(piece, whole=False)
         for border in borders
-        for piece in planning.slabs(border, grid, voxels=limit // 2)
+        for piece in planning.slabs(border, grid, voxels=posting.held(volume) // 2)
     ]
     return pieces
 
@@ -225,31 +254,16 @@ def _hull(boxes: list[Box]) -> Box:
     return hull
 
 
-def _store(volume: Volume, source: Grid, piece: _Piece, fates: Fates) -> None:
-    """Post one piece, under the locks of its blocks, and note what became of it."""
-    keys = [(*volume.key, block) for block in volume.grid.each(piece.box)]
-    with registry.state().blocks.hold(keys):
-        body = _body(volume, source, piece)
-        fates[piece.box] = Fate.UNKNOWN
-        try:
-            post(volume, piece.box, body)
-        except DvidError as error:
-            if not error.uncertain:
-                fates[piece.box] = Fate.FAILED
-            raise
-        fates[piece.box] = Fate.STORED
-
-
-def _body(volume: Volume, source: Grid, piece: _Piece) -> memoryview:
-    dtype = volume.instance.kind.dtype
+def _voxels(volume: Volume, source: Grid, piece: _Piece) -> Array:
+    """What a piece is to hold: the source's own memory, or what is there with the source in it."""
     view = source.view(piece.box) if piece.whole else None
     if view is not None:
-        return voxels.to_bytes(view, dtype)
-    shape = (volume.instance.kind.channels, *piece.box.shape)
-    patched = np.zeros(shape, dtype, order="F")
+        return view
+    kind = volume.instance.kind
+    patched = np.zeros((kind.channels, *piece.box.shape), kind.dtype, order="F")
     reading.read_here(as_stored(volume), piece.box, patched)
     source.patch(piece.box, patched)
-    return voxels.to_bytes(patched, dtype)
+    return patched
 
 
 def as_stored(volume: Volume) -> Volume:
@@ -258,21 +272,7 @@ def as_stored(volume: Volume) -> Volume:
     return whole.unmerged() if volume.instance.kind.has_versions_of_labels else whole
 
 
-def post(volume: Volume, box: Box, body: memoryview) -> None:
-    """Post whole blocks. Repeating it changes nothing, so it is repeated when its answer is lost:
-    labels are posted with `mutate=true`, without which a repeat would corrupt the label index."""
-    query = volume.query
-    data: bytes | memoryview = body
-    if volume.instance.kind.family == "labels":
-        data = voxels.encode_lz4(body, sized=False)
-        query |= {"compression": "lz4", "mutate": "true"}
-    address = paths.instance(
-        volume.uuid, volume.instance.name, "raw", paths.VOLUME, *paths.box_args(box)
-    )
-    volume.transport.done(Call("POST", paths.path(address), query, data))
-
-
-def half_way(error: Exception, fates: Fates) -> DvidWriteError:
+def half_way(error: Exception, fates: Fates, how: Posting = INDEXED) -> DvidWriteError:
     """What became of every box."""
     boxes = {fate.value: [box for box in fates if fates[box] is fate] for fate in Fate}
     if len(boxes["stored"]) == len(fates):
@@ -281,7 +281,7 @@ def half_way(error: Exception, fates: Fates) -> DvidWriteError:
         counts = ", ".join(f"{len(boxes[fate.value])} {fate.value}" for fate in Fate)
         told = (
             f"the write failed half way: of {len(fates)} pieces {counts} (.stored, .failed, "
-            f".unknown; the unknown may still land); writing the same again is safe. "
+            f".unknown; the unknown may still land); {how.again}. "
             f"The first fault: {error}"
         )
     named = ("sentence", "method", "url", "status") if isinstance(error, DvidError) else ()

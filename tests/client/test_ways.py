@@ -146,10 +146,8 @@ def test_labels_stored_otherwise_are_read_raw(filled: Filled) -> None:
 
 
 @pytest.mark.usefixtures("engine")
-def test_merged_and_unmerged(dvid: Dvid, filled: Filled) -> None:
+def test_merged_and_unmerged(filled: Filled) -> None:
     """After a merge blocks come relabelled, with a body in their lists more than once."""
-    if not dvid.real:
-        pytest.skip("the development server has no merges")
     array, truth = filled("uint64", SHAPE, (32, 32, 32))
     merge = paths.path(paths.instance(array.node.uuid, "volume", "merge"))
     body = json.dumps([10, 11, 12, 150]).encode()

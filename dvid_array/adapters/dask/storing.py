@@ -63,7 +63,7 @@ def postponed(deposit: Deposit, source: Any, box: Box, how: str) -> Delayed:
     """A Delayed that notes the extents, writes every part, and then sets the extents."""
     source = source if isinstance(source, da.Array) else lazy(source)
     volume = deposit.volume
-    parts = owners(box.start, source.chunks[1:], volume.grid.block, how)
+    parts = owners(box.start, source.chunks[1:], deposit.cells.block, how)
     before = delayed(_begin, pure=False)(volume)
     sums = _checksums(deposit, source, parts, before=before)
     # part by part: dask makes a copy of an array that it is given whole, and of what it waits for
