@@ -17,6 +17,7 @@ import numpy as np
 
 import dvid_array
 from benchmarks import bare, volumes
+from benchmarks.clocks import seconds
 from dvid_array.client import reading
 from dvid_array.client.picks import Grid
 
@@ -34,13 +35,6 @@ before = peak()
 whole = array[...]
 print(peak() - before - whole.nbytes)
 """
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Wall seconds of one call."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def bodies(array: dvid_array.DvidArray) -> list[str]:

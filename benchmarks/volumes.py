@@ -24,13 +24,50 @@ def gray(size: int) -> np.ndarray:
     return np.asfortranarray(picture[None])
 
 
-def arguments(text: str) -> argparse.Namespace:
-    """The options that all benchmarks share."""
+def labels(size: int, edge: int, tile: int = 128) -> np.ndarray:
+    """Voronoi cells about `edge` voxels wide, and background around some of them, as a segmentation
+    has them. Shape (1, size, size, size), Fortran-ordered; made of tiles with labels of their own.
+    """
+    cells = _voronoi(min(size, tile), edge)
+    whole = np.zeros((1, size, size, size), np.uint64, order="F")
+    for number, (x, y, z) in enumerate(np.ndindex(*(3 * (-(-size // tile),))), start=1):
+        copy = np.where(cells % 9 == 0, 0, cells + (np.uint64(number) << np.uint64(32)))
+        part = whole[0, x * tile :, y * tile :, z * tile :][:tile, :tile, :tile]
+        part[...] = copy[tuple(slice(n) for n in part.shape)]
+    return whole
+
+
+def _voronoi(size: int, edge: int) -> np.ndarray:
+    """The nearest of jittered points, one in each cube of `edge` voxels: one of 27."""
+    rng = np.random.default_rng(0)
+    cube = np.arange(size) // edge
+    count = cube[-1] + 3
+    points = rng.random((3, count, count, count), np.float32) * edge
+    nearest = np.zeros((size,) * 3, np.uint64)
+    least = np.full((size,) * 3, np.inf, np.float32)
+    places = np.indices((size,) * 3, np.float32, sparse=True)
+    for shift in np.ndindex(3, 3, 3):
+        near = np.ix_(*(cube + step for step in shift))
+        distance = np.zeros((size,) * 3, np.float32)
+        for axis, (place, step) in enumerate(zip(places, shift, strict=True)):
+            corner = (place // edge + (step - 1)) * edge
+            distance += (points[axis][near] + corner - place) ** 2
+        closer = distance < least
+        np.copyto(least, distance, where=closer)
+        numbers = np.arange(count**3, dtype=np.uint64).reshape((count,) * 3)
+        np.copyto(nearest, numbers[near], where=closer)
+    return nearest
+
+
+def arguments(text: str, *more: tuple[str, type, str]) -> argparse.Namespace:
+    """The options that all benchmarks share, and `more` of one: name, type and what it means."""
     parser = argparse.ArgumentParser(description=text)
     parser.add_argument("--dvid-url", help="also measure this DVID (token from DVID_ADMIN_TOKEN)")
     parser.add_argument("--size", type=int, default=512, help="edge of the volume in voxels")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    for name, kind, meaning in more:
+        parser.add_argument(name, type=kind, help=meaning)
     return parser.parse_args()
 
 
