@@ -113,7 +113,7 @@ def store(
         return door("dask.storing").postponed(deposit, array, box, on_unaligned)
     parts = _parts(array, box, deposit, on_unaligned)
     facts = {} if resume is None else _facts(array, box, volume, name)
-    with _journal(resume, facts, volume, box) as journal:
+    with _journal(resume, facts, volume) as journal:
         target._volume = _run(Store(deposit, array, box, parts), journal, progress)
     return None
 
@@ -191,6 +191,7 @@ def _run(store: Store, journal: Journal | None, wish: Any) -> Volume:
         ledger = Ledger(store.boxes, journal, lambda box: tell(store.nbytes(box)))
         with _telling(ledger):
             if journal:
+                growth.resume(journal.before)
                 ledger.skip(_kept(store, journal))
             if ledger.waiting:
                 _write(store, ledger)
@@ -246,14 +247,8 @@ def _facts(array: Any, box: Box, volume: Volume, name: str | None) -> dict[str, 
     return {"target": f"{target} ({volume.instance.data_uuid})", "box": str(box), "source": source}
 
 
-def _journal(
-    path: str | PathLike[str] | None, facts: dict[str, str], volume: Volume, box: Box
-) -> Any:
-    if path is None:
-        return nullcontext()
-    journal = Journal(path, facts, volume.shared_extents.box)
-    extents.recall(volume, journal.before, box)
-    return journal
+def _journal(path: str | PathLike[str] | None, facts: dict[str, str], volume: Volume) -> Any:
+    return nullcontext() if path is None else Journal(path, facts, volume.shared_extents.box)
 
 
 def _kept(store: Store, journal: Journal) -> list[Box]:

@@ -52,6 +52,15 @@ class Growth:
     def __exit__(self, *failed: object) -> None:
         self._record.pending.pop(self, None)
 
+    def resume(self, before: Box | None) -> None:
+        """Take the rounding of an earlier, interrupted run of this write off what is known;
+        `before` are the extents before that run."""
+        record = self._record
+        with record.lock:
+            if record.box is not None and record.pending.keys() == {self}:
+                base, grid = before or self._written, self._volume.grid
+                record.box = unrounded(record.box, base, self._written, grid)
+
     def settle(self) -> Box | None:
         """Bring the server's extents to the exact union, after all posts, and return them."""
         record = self._record
@@ -82,24 +91,6 @@ def settle(volume: Volume, before: Box | None, written: Box) -> Box | None:
         found = _set(volume, exact)
         record.box = found and _without(found, exact, list(record.pending.values()))
         return record.box
-
-
-def recall(volume: Volume, before: Box | None, written: Box) -> None:
-    """Take the rounding of an interrupted write off what this process knows of the extents.
-
-    Parameters
-    ----------
-    volume : Volume
-        As it is now.
-    before : Box or None
-        Extents before the interrupted write.
-    written : Box
-        The voxels it was to write.
-    """
-    record = volume.shared_extents
-    with record.lock:
-        if record.box is not None and not record.pending:
-            record.box = unrounded(record.box, before or written, written, volume.grid)
 
 
 def unrounded(found: Box, before: Box, written: Box, grid: BlockGrid) -> Box:

@@ -15,7 +15,7 @@ import dvid_array
 from dvid_array import DvidArray, Node, Settings, errors
 from dvid_array.box import BlockGrid, Box
 from dvid_array.client import registry
-from dvid_array.client.extents import Growth, exact_faces
+from dvid_array.client.extents import Growth, exact_faces, unrounded
 from dvid_array.testing import Fault, FaultyProxy
 from dvid_array.testing.faults import Request
 from tests.client.conftest import through, volume_of
@@ -306,3 +306,31 @@ def test_extents_that_cannot_be_set_are_told(array: DvidArray, path: FaultyProxy
         far[:, 0:10, 0:10, 0:10] = 4
     assert failed.value.stored == (cube(0, 32),)
     assert (array[:, 0:10, 0:10, 0:10] == 4).all()
+
+
+# Interrupted writes.
+
+
+@pytest.mark.parametrize(
+    ("found", "before", "expected"),
+    [
+        ((-16, 112), (5, 9), (5, 9)),  # both faces are the write's own rounding
+        ((0, 96), (5, 9), (5, 9)),  # it was interrupted in its middle
+        ((5, 112), (5, 112), (5, 112)),  # what was there before, on a block's face or not
+        ((-16, 112), (-16, 112), (-16, 112)),
+        ((-32, 128), (5, 9), (-32, 128)),  # beyond what it covers: another's
+        ((-13, 105), (5, 9), (-13, 105)),  # not where a block begins: another's
+        ((3, 12), (5, 9), (3, 12)),
+    ],
+)
+def test_the_rounding_of_an_interrupted_write_is_known(
+    found: tuple[int, int], before: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    """Along x -7..100 is written."""
+
+    def box(ends: tuple[int, int]) -> Box:
+        return Box((ends[0], 0, 0), (ends[1], 16, 16))
+
+    assert unrounded(box(found), box(before), box((-7, 100)), BlockGrid((16, 16, 16))) == box(
+        expected
+    )
