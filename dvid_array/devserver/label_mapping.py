@@ -50,11 +50,14 @@ class Mapping:
         place = np.searchsorted(self.supervoxels, labels).clip(0, len(self) - 1)
         return np.where(self.supervoxels[place] == labels, self.bodies[place], labels)
 
-    def inside(self, body: int) -> Labels:
-        """The supervoxels that can be in a body."""
-        named = self.supervoxels[self.bodies == np.uint64(body)]
-        own = np.array([body], np.uint64)
-        return named if self.known(own)[0] else np.append(named, own)
+    def inside(self, *bodies: int) -> Labels:
+        """The supervoxels that can be in one of some bodies."""
+        return self.members(np.array(bodies, np.uint64))
+
+    def members(self, bodies: Labels) -> Labels:
+        """The supervoxels that can be in one of some bodies, in order."""
+        named = self.supervoxels[np.isin(self.bodies, bodies)]
+        return np.union1d(named, bodies[~self.known(bodies)])
 
 
 def load(db: Db, instance: int, version: int) -> Mapping:

@@ -115,20 +115,17 @@ def _tuple(call: InstanceCall, body: Body) -> Labels:
 def _merged(db: Db, call: InstanceCall, given: Labels, mutation: int) -> None:
     found, index = _mapping(db, call), index_of(call)
     target, merged = int(given[0]), given[1:]
-    joining = []
-    for label in merged.tolist():
-        rows = index.rows(db, found.inside(label))
-        if not len(rows.counts):
-            raise ValueError(f"can't merge non-existent label {label}")
-        if not rows.counts.any():
-            raise ValueError(f"can't merge label {label} with no voxels")
-        joining.append(np.unique(rows.labels))
+    supervoxels, counts = index.rows(db, found.members(merged)).totals()
+    bodies = found.of(supervoxels)
+    for label in merged[~np.isin(merged, bodies)].tolist():
+        raise ValueError(f"can't merge non-existent label {label}")
+    for label in merged[~np.isin(merged, bodies[counts > 0])].tolist():
+        raise ValueError(f"can't merge label {label} with no voxels")
     if not len(index.rows(db, found.inside(target)).counts):
         raise ValueError(f"can't merge into a non-existent label {target}")
     if target in merged:
-        own = int(joining[merged.tolist().index(target)][0])
+        own = int(supervoxels[bodies == given[0]][0])
         raise ValueError(f"supervoxel {own} already in index for target label {target}")
-    supervoxels = np.unique(np.concatenate(joining))
     label_mapping.put(db, call.instance.id, call.at, supervoxels, target)
     label_mods.put(db, call, target, label_mods.of(call, mutation))
 

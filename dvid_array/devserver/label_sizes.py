@@ -104,8 +104,7 @@ def _sizes(db: Db, call: InstanceCall, labels: Labels) -> Counts:
     wanted, owner = np.unique(labels, return_inverse=True)
     supervoxels = wanted
     if not _as_supervoxels(call):
-        merged = mapping.supervoxels[np.isin(mapping.bodies, wanted)]
-        supervoxels = np.union1d(wanted[~mapping.known(wanted)], merged)
+        supervoxels = mapping.members(wanted)
     found, counts = index_of(call).rows(db, supervoxels).totals()
     shown = found if _as_supervoxels(call) else mapping.of(found)
     place = np.searchsorted(wanted, shown)
