@@ -65,6 +65,7 @@ class Labelled:
 
         Finding the box takes two requests or more: the list of the body's blocks, and the
         outermost of them. Both are as they were then: after a merge, ask for the body again.
+        Inside a region (`where`) it is the body's part there.
 
         Parameters
         ----------
@@ -88,7 +89,7 @@ class Labelled:
         """The voxels of one body as runs in memory, with axes x, y, z.
 
         Parameters and errors are those of `body`. One request for the list of the body's blocks,
-        and those that fetch them; at the array's scale.
+        and those that fetch them; at the array's scale. Inside a region (`where`), its part there.
         """
         found = index.sparse(replace(self._volume, body=None), _label(label))
         return SparseVolume(found, *_voxel(self._volume, self._volume.scale))
@@ -98,9 +99,9 @@ class Labelled:
 class Bodies:
     """What the server's index of labels tells, without a voxel; made by ``arr.bodies``.
 
-    It always speaks of the whole volume, of a window too. Ids are those of bodies, or of
-    supervoxels where the array shows these. The server brings its index up to date a moment after
-    it has answered a write; merges and cleaves count at once.
+    It always speaks of the whole volume, of a window or inside a region too. Ids are those of
+    bodies, or of supervoxels where the array shows these. The server brings its index up to date a
+    moment after it has answered a write; merges and cleaves count at once.
     """
 
     _volume: Volume
@@ -168,7 +169,7 @@ class Bodies:
         It is exact: the index knows blocks only, so the outermost of these are looked at. Empty
         where a body is too thin to show at this scale. Errors are those of `DvidArray.body`.
         """
-        volume = replace(self._volume, body=None)
+        volume = replace(self._volume, body=None, regions=())
         return index.bounds(volume, index.find(volume, _label(label)))
 
     def coarse(self, label: int) -> SparseVolume:

@@ -340,6 +340,7 @@ def test_bodies_inside_a_region(mine: Labels) -> None:
     within[region.slices(mine.start)] = True
     part = Labels(array, np.where(within, mine.truth, np.uint64(0)), mine.start)
     seen = array.where(roi)
+    assert seen.bodies.bbox(5) == mine.box(5)
     for label in (5, 6, HIGH):
         assert seen.sparse(label) == SparseVolume.from_mask(part.mask(label), mine.start)
         assert seen.body(label).shape == (1, *part.box(label).shape)

@@ -23,7 +23,7 @@ from dvid_array.client.flights import Crew
 from dvid_array.client.masks import Body, Hull, Pieces
 from dvid_array.client.transport import Call
 from dvid_array.client.volume import Volume
-from dvid_array.errors import DvidError, DvidNotFoundError, DvidTypeError
+from dvid_array.errors import DvidError, DvidNotFoundError, DvidProtocolError, DvidTypeError
 from dvid_array.protocol import documents, paths, runs
 from dvid_array.protocol.runs import Runs
 
@@ -31,6 +31,8 @@ Ids = NDArray[np.uint64]
 
 BATCH = 10_000
 """Ids in one request."""
+MOST_BLOCKS = 1 << 27
+"""No server keeps an index of a body with more blocks: it would be gigabytes."""
 
 
 def check_indexed(volume: Volume) -> None:
@@ -97,6 +99,11 @@ def coarse(volume: Volume, label: int) -> Runs:
     call = _call(volume, "sparsevol-coarse", label, _supervoxels(volume))
     data = _found(volume, label, lambda: volume.transport.document(call))
     at_zero = runs.decode_rles(data)
+    if (count := int(at_zero[:, 3].sum())) > MOST_BLOCKS:
+        raise DvidProtocolError(
+            f"the server says that body {label} touches {count:,} blocks",
+            url=volume.transport.address(call),
+        )
     first = at_zero[:, :3] >> volume.scale
     last = (at_zero[:, 0] + at_zero[:, 3] - 1) >> volume.scale
     return runs.joined(np.column_stack([first, last - first[:, 0] + 1]))

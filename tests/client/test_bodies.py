@@ -12,6 +12,7 @@ import dvid_array
 from dvid_array import Box, Node, errors
 from dvid_array.client import bodies
 from dvid_array.client.masks import Body
+from dvid_array.protocol import runs
 from dvid_array.testing import Fault, FaultyProxy
 from tests.client.conftest import through, volume_of
 from tests.conftest import Dvid, Sent
@@ -133,6 +134,16 @@ def test_a_list_of_another_kind_is_an_error(labels: Labels, path: FaultyProxy, l
         path.add(answer, when=lambda request, e=endpoint: f"/{e}" in request.path, times=1)
         with pytest.raises(errors.DvidProtocolError):
             QUESTIONS[endpoint](array)
+
+
+def test_an_endless_body_is_an_error(labels: Labels, path: FaultyProxy) -> None:
+    endless = np.array([[0, 0, 0, 2**31 - 1]])
+    answer = Fault(keep=0, tail=runs.encode_rles(endless))
+    path.add(answer, when=lambda request: "/sparsevol-coarse" in request.path, times=3)
+    array = through(path, labels.array)
+    for ask in (array.body, array.sparse, array.bodies.coarse):
+        with pytest.raises(errors.DvidProtocolError, match=r"touches 2,147,483,647 blocks"):
+            ask(5)
 
 
 def test_the_missing_body_is_told_of_its_request(labels: Labels) -> None:
