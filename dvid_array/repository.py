@@ -388,11 +388,15 @@ class Node(HasRois):
 
     def new_version(self, note: str = "") -> Node:
         """The next version on the same branch; this one must be committed."""
-        return Node(self._server, self._server._catalog.new_version(self._uuid, note))
+        child = self._server._catalog.new_version(self._uuid, note)
+        self.refresh()
+        return Node(self._server, child)
 
     def new_branch(self, name: str, note: str = "") -> Node:
         """The first version of a new branch; this one must be committed."""
-        return Node(self._server, self._server._catalog.new_branch(self._uuid, name, note))
+        child = self._server._catalog.new_branch(self._uuid, name, note)
+        self.refresh()
+        return Node(self._server, child)
 
     def refresh(self) -> Node:
         """Read the repo's document again when it is next asked for."""
