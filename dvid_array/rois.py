@@ -68,8 +68,8 @@ class Roi:
 
     @property
     def spans(self) -> Spans:
-        """Its blocks, shape (n, 4): z, y, x0, x1 of each row, in blocks, x1 included; in order of
-        z, y, x0, rows that touch joined."""
+        """Its blocks as n rows of z, y, x0 and x1 (included), in blocks: in order, and rows that
+        touch joined."""
         if self._spans is None:
             self._spans = self._catalog.roi_spans(self.uuid, self._name)
         return self._spans

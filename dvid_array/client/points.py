@@ -4,15 +4,17 @@ Owns that choice. Must not know numpy keys.
 
 A stored block costs its transfer and decoding, however many of its voxels are wanted; a label costs
 the server a look into the block for each request that names some of it, and JSON for each point.
-Measured on a DVID (labels in 64³ blocks, processor milliseconds of client and server together, a
-loaded machine with two cores; 216 blocks but for the last rows):
+Measured on a DVID and on the development server (216 label blocks of 64³, two threads, two cores
+busy with other work: only ratios mean something), in milliseconds: waiting, the best of several
+runs, and the client's processor time with blocks and with labels:
 
-    points             stored blocks    /labels
-       100                   41            11
-     1,000                  108            41
-    10,000                  116            66
-   100,000                  147           683    (2 s against 0.4 s of waiting)
-     1,000 in one block       3.5           3
+    points a block    DVID: blocks  /labels    development: blocks  /labels    client CPU
+               1               246       40                     64       49        47 / 2
+               5               676      233                    203      153       116 / 4
+              46               524      123                    439      830      118 / 27
+              93               315      266                    768      662       85 / 33
+             231               672      563                    526     1318     139 / 113
+             463               691     1097                    532     1441     175 / 223
 
 So blocks in which few points lie are asked for their labels, and the others are fetched. DVID's
 answers about labels at negative coordinates are wrong: there blocks are fetched, always.
