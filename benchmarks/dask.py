@@ -69,7 +69,10 @@ def overhead(array: dvid_array.DvidArray, rounds: int, threads: int) -> None:
 
 
 def orders(array: dvid_array.DvidArray, rounds: int, threads: int) -> None:
-    """`compute()` of the whole in either order of memory, and `arr[...]`."""
+    """`compute()` of the whole in either order of memory, and `arr[...]`: what dask does with
+    chunks, so that blocks are in the cache before."""
+    array = array.with_settings(cache_bytes=2 * array.nbytes)
+    array[...]
     lazy = {order: array.to_dask(order=order) for order in ("F", "C")}
     works: Works = {
         order: lambda one=one: one.compute(scheduler="threads", num_workers=threads)
@@ -78,7 +81,7 @@ def orders(array: dvid_array.DvidArray, rounds: int, threads: int) -> None:
     works["arr[...]"] = lambda: array[...]
     taken = medians(works, rounds)
     print(
-        f"compute(): order='F' {taken['F']:.2f} s, order='C' {taken['C']:.2f} s "
+        f"compute() from the block cache: order='F' {taken['F']:.2f} s, order='C' {taken['C']:.2f} s "
         f"({taken['F'] / taken['C']:.1f} times as fast); arr[...] {taken['arr[...]']:.2f} s"
     )
 
