@@ -81,7 +81,7 @@ def orders(array: dvid_array.DvidArray, rounds: int, threads: int) -> None:
     works["arr[...]"] = lambda: array[...]
     taken = medians(works, rounds)
     print(
-        f"compute() from the block cache: order='F' {taken['F']:.2f} s, order='C' {taken['C']:.2f} s "
+        f"compute() of cached blocks: order='F' {taken['F']:.2f} s, order='C' {taken['C']:.2f} s "
         f"({taken['F'] / taken['C']:.1f} times as fast); arr[...] {taken['arr[...]']:.2f} s"
     )
 
