@@ -15,7 +15,12 @@ CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTA
 
 
 def test_there_are_notebooks() -> None:
-    assert [path.stem for path in NOTEBOOKS] == ["dask_distributed", "labels", "quickstart"]
+    assert [path.stem for path in NOTEBOOKS] == [
+        "dask_distributed",
+        "labels",
+        "quickstart",
+        "xarray_analysis",
+    ]
 
 
 @pytest.mark.dev
