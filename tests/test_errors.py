@@ -82,7 +82,10 @@ def test_facts_of_their_own_survive() -> None:
     busy = errors.DvidBusyError("busy")
     assert (busy.attempts, busy.seconds) == (0, 0.0)
     busy.attempts, busy.seconds = 3, 1.5
+    written.first, written.part = errors.DvidLockedError("committed", status=400), box
     written, busy = pickle.loads(pickle.dumps((written, busy)))
+    assert isinstance(written.first, errors.DvidLockedError)
+    assert (written.first.status, written.part) == (400, box)
     assert (written.stored, written.failed, written.unknown) == ((box,), (), (box, box))
     assert (written.status, written.sentence) == (500, "")
     assert (busy.attempts, busy.seconds) == (3, 1.5)

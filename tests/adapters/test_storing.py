@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -272,6 +273,39 @@ def test_a_lost_answer_is_unknown(node: Node, faulty: FaultyProxy) -> None:
     faulty.clear()
     store(source, array)
     assert (array[...] == 1).all()
+
+
+def test_an_interrupt_ends_all_threads(node: Node, faulty: FaultyProxy) -> None:
+    """Ctrl-C against a server that has stopped answering: no thread of the pool waits on."""
+    array = node.create("v", "uint8", block=BLOCK)
+    slow = dvid_array.open(array.url.replace(node.server.url, faulty.url))
+    faulty.add(Fault.stall(), when=lambda one: one.method == "POST", skip=1, times=-1)
+
+    def interrupt() -> None:
+        while len([one for one in faulty.requests if one.method == "POST"]) < 3:
+            threading.Event().wait(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    killer = threading.Thread(target=interrupt)
+    killer.start()
+    before = {thread.ident for thread in threading.enumerate()}
+    source = da.ones((1, 16, 16, 96), dtype="uint8", chunks=16)
+    with (
+        dask.config.set(scheduler="threads", num_workers=2),
+        pytest.raises(KeyboardInterrupt) as told,
+    ):
+        store(source, slow)
+    began = time.monotonic()
+    killer.join()
+    assert "pieces 1 stored" in told.value.__notes__[0]
+    pools = [
+        one
+        for one in threading.enumerate()
+        if one.ident not in before and one.name.startswith("ThreadPool")
+    ]
+    for thread in pools:
+        thread.join(20)
+    assert time.monotonic() - began < 10  # a post waits for 600 s
 
 
 def test_values_that_do_not_fit_are_told_by_part(node: Node) -> None:
