@@ -36,7 +36,7 @@ class SparseVolume:
     """
 
     runs: Runs
-    """Integers of shape (n, 4): x, y, z of a run's first voxel, and its length. Any runs are taken,
+    """Of each run x, y, z of its first voxel and its length, integers (n, 4). Any runs are taken,
     and kept sorted and joined."""
     resolution: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """Size of a voxel along x, y, z, in `units`."""
