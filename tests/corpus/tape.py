@@ -9,10 +9,12 @@ from __future__ import annotations
 import http.client
 import json
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,9 @@ OURS = ("u", "app", "admintoken")
 """What the client tells of itself differs from machine to machine."""
 KEPT = ("content-type", "content-encoding")
 """Headers that are played back."""
+SETTLING = 0.5
+"""Seconds after a post in which a real DVID is left alone while it is taped: its label index and
+its lower scales follow behind its answer, and a walk must not meet them half done."""
 
 
 @dataclass(frozen=True)
@@ -92,12 +97,13 @@ class Tape:
         return tape
 
 
-def named(method: str, target: str) -> str:
-    """What a request is found by."""
+def named(method: str, target: str, body: bytes = b"") -> str:
+    """What a request is found by; a question in its body is a part of it."""
     parts = urlsplit(target)
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     query = urlencode(sorted((key, value) for key, value in pairs if key not in OURS), safe=",:")
-    return f"{method} {parts.path}" + (f"?{query}" if query else "")
+    asked = f" {sha256(body).hexdigest()[:16]}" if body and method == "GET" else ""
+    return f"{method} {parts.path}" + (f"?{query}" if query else "") + asked
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -108,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        request = named(self.command, self.path)
+        request = named(self.command, self.path, body)
         answer = self._asked(request, body) if self.dvid else self.tape.play(request)
         self._send(
             answer or Taped(501, {}, chunked=False, body=f"not on the tape: {request}".encode())
@@ -127,6 +133,8 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             connection.close()
         self.tape.add(request, answer)
+        if self.command == "POST":
+            time.sleep(SETTLING)
         return answer
 
     def _send(self, answer: Taped) -> None:

@@ -36,3 +36,6 @@ def test_a_request_is_known_by_what_it_asks() -> None:
     one = named("GET", "/api/node/1/a/raw?b=2&u=me&a=1&app=x&admintoken=s")
     assert one == "GET /api/node/1/a/raw?a=1&b=2"
     assert named("GET", "/api/load") == "GET /api/load"
+    assert named("POST", "/api/load", b"voxels") == "POST /api/load"
+    assert named("GET", "/sizes", b"[1]") == named("GET", "/sizes", b"[1]")
+    assert len({named("GET", "/sizes", body) for body in (b"", b"[1]", b"[2]")}) == 3
