@@ -149,9 +149,10 @@ def read_here(volume: Volume, box: Box, out: Array) -> None:
     """Fill an array of zeros with a box, in the calling thread: one piece of a larger work."""
     channels = range(volume.instance.kind.channels)
     axes = (range(a, b) for a, b in zip(box.start, box.stop, strict=True))
+    target = Grid((channels, *axes), out, fresh=True)
     way, requests = plan(volume, [box])
     for request in requests:
-        fetch(volume, way, request, Grid((channels, *axes), out, fresh=True))
+        fetch(volume, way, request, target)
 
 
 def fetch(volume: Volume, way: Way, request: Request, target: Target) -> None:

@@ -162,6 +162,19 @@ def test_only_border_blocks_are_read(worlds: Worlds, sent: list[Sent]) -> None:
     world.check()
 
 
+def test_borders_that_take_several_reads(
+    filled: Callable[..., tuple[dvid_array.DvidArray, np.ndarray]], sent: list[Sent]
+) -> None:
+    """A stride over many blocks is one piece, whose blocks are read by more than one request."""
+    array, truth = filled("uint8", (1, 200, 190, 180), (64, 64, 64))
+    sent.clear()
+    for key in (s_[:, 3:197:2, 1:, :-1:3], s_[:, 5:199, 3:190, 1:179]):
+        array[key] = truth[key] = truth[key][..., ::-1] + 1
+        np.testing.assert_array_equal(on_server(array, Box((0, 0, 0), truth.shape[1:])), truth[:])  # type: ignore[arg-type]
+    asked = [one.action for one in sent]
+    assert asked.count("subvolblocks") > asked.count("raw")
+
+
 def test_a_post_is_never_larger_than_dvid_answers_side_by_side(worlds: Worlds) -> None:
     """Pieces: whole blocks, each once, of at most 256³ voxels and `request_bytes` bytes."""
     volume = volume_of(worlds(*KINDS[2]).array)
