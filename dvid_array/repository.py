@@ -140,13 +140,14 @@ class Repo:
 
     @property
     def nodes(self) -> Mapping[str, Node]:
-        """All versions by id, oldest first."""
+        """All versions by id, in the server's order: DVID sorts them by id."""
         return {uuid: Node(self._server, uuid, self) for uuid in self._facts.versions}
 
     @property
     def branches(self) -> Mapping[str, Node]:
-        """The newest version of each branch, by name; the first branch is called master."""
-        newest = {version.branch: uuid for uuid, version in self._facts.versions.items()}
+        """The newest version of each branch, by name, the oldest branch first; that one is called
+        master."""
+        newest = self._facts.branches
         return {name: Node(self._server, uuid, self) for name, uuid in newest.items()}
 
     @property

@@ -65,6 +65,12 @@ def test_names_are_completed_in_the_servers_order(node: Node) -> None:
     assert list(node.instances) == node._ipython_key_completions_() == order
     assert "zebra" in node
     assert str(node.instances["a b"]) == "a b (uint8blk)"
+    node.commit()
+    for number in range(4):
+        node.new_branch(f"b{number}")
+    listed = requests.get(f"{node.server.url}/api/repo/{node.uuid}/info", timeout=10).json()
+    assert list(node.repo.nodes) == list(listed["DAG"]["Nodes"]) == sorted(listed["DAG"]["Nodes"])
+    assert list(node.repo.branches) == ["master", "b0", "b1", "b2", "b3"]
     repos = requests.get(f"{node.server.url}/api/repos/info", timeout=10).json()
     assert list(node.server.refresh().repos()) == [root for root, repo in repos.items() if repo]
 
@@ -81,8 +87,8 @@ def test_what_is_made_is_seen_at_once(node: Node, server: Server) -> None:
     assert set(node.children) == {child, side}
     assert (child.note, child.branch, child.parents) == ("second", "master", (node,))
     assert (side.note, side.branch) == ("third", "side")
-    assert list(side.repo.nodes) == [node.uuid, child.uuid, side.uuid]
-    assert dict(side.repo.branches) == {"master": child, "side": side}
+    assert set(side.repo.nodes) == {node.uuid, child.uuid, side.uuid}
+    assert list(side.repo.branches.items()) == [("master", child), ("side", side)]
 
 
 def test_versions_by_every_name(node: Node, server: Server) -> None:

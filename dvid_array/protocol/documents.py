@@ -237,6 +237,8 @@ class Version:
 
     uuid: str
     """Its id."""
+    number: int
+    """Grows from version to version, in the order they were made."""
     locked: bool
     """Whether it is committed."""
     branch: str
@@ -283,7 +285,7 @@ class Repo:
 
     @cached_property
     def versions(self) -> dict[str, Version]:
-        """All versions by id, in the order they were made."""
+        """All versions by id, in the server's order: DVID sorts them by id."""
         nodes = self._document["DAG"]["Nodes"]
         for uuid, entry in nodes.items():
             check("node", entry, self._source, f"DAG.Nodes.{uuid}")
@@ -291,14 +293,21 @@ class Repo:
         return {
             uuid: Version(
                 uuid=uuid,
-                locked=nodes[uuid]["Locked"],
-                branch=nodes[uuid].get("Branch") or "master",
-                note=nodes[uuid].get("Note", ""),
-                parents=self._uuids(nodes[uuid]["Parents"], ids),
-                children=self._uuids(nodes[uuid]["Children"], ids),
+                number=entry["VersionID"],
+                locked=entry["Locked"],
+                branch=entry.get("Branch") or "master",
+                note=entry.get("Note", ""),
+                parents=self._uuids(entry["Parents"], ids),
+                children=self._uuids(entry["Children"], ids),
             )
-            for _, uuid in sorted(ids.items())
+            for uuid, entry in nodes.items()
         }
+
+    @property
+    def branches(self) -> dict[str, str]:
+        """Id of the newest version of each branch, by name; the oldest branch first."""
+        made = sorted(self.versions.values(), key=lambda version: version.number)
+        return {version.branch: version.uuid for version in made}
 
     def _uuids(self, numbers: list[int] | None, ids: Mapping[int, str]) -> tuple[str, ...]:
         return tuple(ids[number] for number in numbers or () if number in ids)

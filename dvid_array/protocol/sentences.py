@@ -39,6 +39,7 @@ class Sentence:
 
 _WHOLE = "write whole blocks; arr[...] = reads, patches and posts border blocks by itself"
 _SEND = "the body does not fit the box: this is a fault of the client, please report it"
+_ADMIN = "pass admin_token=, or set DVID_ADMIN_TOKEN to the server's"
 _COMMITTED = "the version is committed; write to node.new_version()"
 TOKEN = (
     "pass token=, or set DVID_TOKEN; arrays carry no credentials to other processes, so on dask "
@@ -91,6 +92,7 @@ SENTENCES: dict[str, Sentence] = {
         ),
         Sentence("unknown endpoint", "Bad API call (", errors.DvidTypeError),
         Sentence("no route", "404 page not found", errors.DvidRequestError, 404),
+        Sentence("no url", "Could not find the URL: {path}", errors.DvidRequestError, 404),
         Sentence(
             "wrong method",
             'Data "{name}" can only handle GET or POST HTTP verbs',
@@ -230,11 +232,22 @@ SENTENCES: dict[str, Sentence] = {
             "Creating a repo requires admin privileges (admintoken or DSG admin) on a server "
             "that is not read-only",
             errors.DvidPermissionError,
-            remedy="pass admin_token=, or set DVID_ADMIN_TOKEN to the server's",
+            remedy=_ADMIN,
+        ),
+        Sentence(
+            "admin needed here",
+            "{action} requires admin privileges (admintoken or DSG admin)",
+            errors.DvidPermissionError,
+            remedy=_ADMIN,
         ),
         Sentence(
             "read only",
             "Server in read-only mode and will only accept GET and HEAD requestcs",
+            errors.DvidPermissionError,
+        ),
+        Sentence(
+            "read only data",
+            "Server in read-only mode and will only accept GET and HEAD requests",
             errors.DvidPermissionError,
         ),
         Sentence(
@@ -249,6 +262,15 @@ SENTENCES: dict[str, Sentence] = {
             "JWT required via Authorization in request header",
             errors.DvidPermissionError,
             remedy=TOKEN,
+        ),
+        Sentence(
+            "bad jwt", "error parsing JWT: {fault}", errors.DvidPermissionError, remedy=TOKEN
+        ),
+        Sentence(
+            "unknown user",
+            'user "{user}" is not authorized',
+            errors.DvidPermissionError,
+            remedy="ask the server's operators",
         ),
         Sentence("bad token", "invalid DSG token", errors.DvidPermissionError, 401, remedy=TOKEN),
         Sentence(
@@ -325,7 +347,8 @@ def classify(status: int, body: str) -> tuple[type[errors.DvidError], str]:
         The text that came with it.
     """
     for sentence in SENTENCES.values():
-        if sentence.pattern.search(body):
+        # a failure may quote what somebody else refused
+        if sentence.status // 100 == status // 100 and sentence.pattern.search(body):
             return sentence.error, sentence.remedy
     fallback = errors.DvidServerError if status >= 500 else errors.DvidRequestError
     remedy = TOKEN if status in (401, 403) else ""

@@ -229,7 +229,9 @@ def test_any_json_is_a_document_or_an_error(value: Any) -> None:
 def test_a_repo() -> None:
     repo = documents.Repo(REPO, URL)
     assert (repo.root, repo.alias, repo.description) == ("r1", "brain", "a fly's")
-    assert list(repo.versions) == ["r1", "r2", "r3"]
+    assert list(repo.versions) == ["r3", "r1", "r2"]  # as the server wrote them
+    assert [version.number for version in repo.versions.values()] == [3, 1, 2]
+    assert list(repo.branches.items()) == [("master", "r2"), ("side", "r3")]
     first, third = repo.versions["r1"], repo.versions["r3"]
     assert (first.branch, first.locked, first.note) == ("master", True, "begun")
     assert (first.parents, first.children) == ((), ("r2", "r3"))

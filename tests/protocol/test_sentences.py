@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
 import string
+from collections.abc import Iterator
 from itertools import count
 
 import pytest
 
-from dvid_array import errors
+from dvid_array import Settings, errors
+from dvid_array.client.transport import Call, Transport
 from dvid_array.protocol import sentences
+from dvid_array.testing import Fault, FaultyProxy
 
 NOT_FOUND = errors.DvidNotFoundError
 REFUSED = errors.DvidRequestError
@@ -36,9 +40,11 @@ ROWS = [
         TYPE,
     ),
     (404, "404 page not found", REFUSED),
+    (404, "Could not find the URL: /api/node/abc/gray/x/y", REFUSED),
     (400, 'Data "gray" can only handle GET or POST HTTP verbs', REFUSED),
     (400, 'strconv.ParseInt: parsing "a": invalid syntax', REFUSED),
     (400, "Offset must be 3d coordinate", REFUSED),
+    (400, "Size must be 3 (not 2) dimensions", REFUSED),
     (400, "cannot convert '5' into a Point.", REFUSED),
     (400, "Unknown data shape specification (0_1_2_3)", REFUSED),
     (400, '"raw" must be followed by shape/size/offset', REFUSED),
@@ -86,16 +92,24 @@ ROWS = [
         FORBIDDEN,
     ),
     (400, "Server in read-only mode and will only accept GET and HEAD requestcs", FORBIDDEN),
+    (400, "Server in read-only mode and will only accept GET and HEAD requests", FORBIDDEN),
+    (400, "POST /maxlabel requires admin privileges (admintoken or DSG admin)", FORBIDDEN),
     (401, "dsg token required via Authorization header or dsg_token cookie", FORBIDDEN),
     (401, "invalid DSG token", FORBIDDEN),
     (403, "user does not have sufficient access to dataset x", FORBIDDEN),
     (400, "JWT required via Authorization in request header", FORBIDDEN),
-    (502, "unable to contact DSG auth service", FAILED),
+    (400, "error parsing JWT: token contains an invalid number of segments", FORBIDDEN),
+    (400, 'user "me@x.org" is not authorized', FORBIDDEN),
+    (502, "unable to contact DSG auth service: dial tcp: i/o timeout", FAILED),
+    (502, "unexpected DSG auth response (500): invalid DSG token", FAILED),
     (429, 'User "x" is blocked: too much', FORBIDDEN),
     (429, 'IP "1.2.3.4" is blocked: too much', FORBIDDEN),
     (503, "Server already running 1 throttled operations (max = 1)\n\n", BUSY),
     (503, "DVID server is unavailable.", BUSY),
     (400, "unable to get label block (0, 0, 0)", REFUSED),
+    (500, "Panic detected on request 9:\nindex out of range\nIllegal geometry requested", FAILED),
+    (404, 'Key "k" not found', NOT_FOUND),
+    (416, "Range start 90 is outside value with 5 bytes", REFUSED),
     (400, 'unknown compression type "x"', REFUSED),
     (400, "don't understand 'compression' query string value: x", REFUSED),
     (400, "BlockSize must be multiples of 16", UNALIGNED),
@@ -106,7 +120,8 @@ ROWS = [
     (431, "431 Request Header Fields Too Large", LARGE),
     (503, "", BUSY),
     (500, "something new", FAILED),
-    (502, "", FAILED),
+    (502, "<html>Bad Gateway</html>", FAILED),
+    (504, "", FAILED),
     (400, "something new", REFUSED),
     (301, "", REFUSED),
 ]
@@ -117,6 +132,28 @@ def test_every_fault_is_classified(status: int, text: str, kind: type[errors.Dvi
     for body in (text, f"{text} (/api/node/abc/gray/raw).\n"):
         found, _ = sentences.classify(status, body)
         assert found is kind
+
+
+@pytest.fixture(scope="module")
+def path() -> Iterator[FaultyProxy]:
+    """Nobody answers behind it but the faults themselves."""
+    with FaultyProxy("http://127.0.0.1:9") as path:
+        yield path
+
+
+@pytest.mark.parametrize(("status", "text", "kind"), ROWS, ids=map(str, count()))
+def test_every_fault_reaches_the_caller_in_the_servers_words(
+    path: FaultyProxy, status: int, text: str, kind: type[errors.DvidError]
+) -> None:
+    """With the call that met it, and through a pickle."""
+    path.add(Fault(forward=False, code=status, media="text/plain", keep=0, tail=text.encode()))
+    with pytest.raises(errors.DvidError) as refused:
+        Transport(path.url, Settings(retry_deadline=0)).document(Call("GET", "/api/x"))
+    for error in (refused.value, pickle.loads(pickle.dumps(refused.value))):
+        assert type(error) is kind
+        assert error.sentence == text.strip()
+        assert (error.status, error.method, error.url) == (status, "GET", f"{path.url}/api/x")
+        assert text.strip().split("\n")[0] in str(error)
 
 
 @pytest.mark.parametrize("name", sentences.SENTENCES)
