@@ -263,9 +263,7 @@ SENTENCES: dict[str, Sentence] = {
             errors.DvidPermissionError,
             remedy=TOKEN,
         ),
-        Sentence(
-            "bad jwt", "error parsing JWT: {fault}", errors.DvidPermissionError, remedy=TOKEN
-        ),
+        Sentence("bad jwt", "error parsing JWT: {fault}", errors.DvidPermissionError, remedy=TOKEN),
         Sentence(
             "unknown user",
             'user "{user}" is not authorized',

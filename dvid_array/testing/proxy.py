@@ -73,6 +73,7 @@ class FaultyProxy:
         self._context = context
         self._plan: list[_Planned] = []
         self._lock = threading.Lock()
+        self._choosing = threading.Lock()
         self._stopped = threading.Event()
         self._sockets: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
@@ -97,7 +98,8 @@ class FaultyProxy:
         fault : Fault
             What is to happen.
         when : callable
-            To which requests: a function of `Request`.
+            To which requests: a function of `Request`, asked of one request at a time. It may plan
+            and clear faults itself, but must not wait for another request through this proxy.
         skip : int
             How many of these are let through before.
         times : int
@@ -195,7 +197,7 @@ class FaultyProxy:
         with self._lock:
             request = Request(len(self.requests), method, path, query, headers)
             self.requests.append(request)
-            fault = next((one.fault for one in self._plan if one.takes(request)), Fault())
+        fault = self._chosen(request)
         self._pause(client, fault.hold)
         length = int(headers.get("Content-Length", 0))
         body = lines.read(length)
@@ -206,6 +208,12 @@ class FaultyProxy:
             answer = _asked(upstream, method, target, headers, body)
         self._pause(client, fault.delay)
         return self._answer(client, fault, method, answer)
+
+    def _chosen(self, request: Request) -> Fault:
+        with self._choosing:
+            with self._lock:
+                plan = list(self._plan)
+            return next((one.fault for one in plan if one.takes(request)), Fault())
 
     def _answer(self, client: socket.socket, fault: Fault, method: str, answer: _Answer) -> bool:
         if fault.begin:

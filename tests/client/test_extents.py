@@ -204,25 +204,49 @@ def test_a_post_in_flight_that_puts_old_extents_back(array: DvidArray, path: Fau
     assert told(array) == Box((5, 5, 5), (50, 10, 10))
 
 
-def test_growth_while_extents_are_set_stays(array: DvidArray, path: FaultyProxy) -> None:
-    """Somebody else's, in another process: seen when the extents are read once more."""
+THEIRS = Box((96, 0, 0), (128, 32, 32))
+
+
+def grown_around_the_set(array: DvidArray, path: FaultyProxy, *, before: bool) -> DvidArray:
+    """A handle that has written, while another process's post came just before it set extents, or
+    just after."""
     far = through(path, array, read_timeout=30.0, post_timeout=30.0)
-    grown = []
+    seen: list[tuple[str, str]] = []
 
     def grow(request: Request) -> bool:
-        if request.method == "POST" and request.path.endswith("/extents") and not grown:
-            grown.append(request)
-            post(array, Box((96, 0, 0), (128, 32, 32)), 9)
+        seen.append((request.method, request.path.rsplit("/", 1)[1]))
+        when = seen[-1] if before else seen[-2] if len(seen) > 1 else None
+        if when == ("POST", "extents"):
+            path.clear()
+            post(array, THEIRS, 9)
         return False
 
     path.add(Fault(), when=grow)
     far[:, 0:10, 0:10, 0:10] = 1
-    # the set of extents has undone the growth; the other one's own next write brings it back
-    assert grown
-    post(array, Box((96, 0, 0), (128, 32, 32)), 9)
+    assert ("POST", "extents") in seen
+    return far
+
+
+def test_growth_after_extents_are_set_is_seen(array: DvidArray, path: FaultyProxy) -> None:
+    """The extents are read once more, so that the handle knows of it."""
+    far = grown_around_the_set(array, path, before=False)
+    assert told(array) == Box((0, 0, 0), (128, 32, 32))
+    assert far.shape == (1, 128, 32, 32)
     far[:, 0:12, 0:10, 0:10] = 1
     assert told(array) == Box((0, 0, 0), (128, 32, 32))
-    assert (far.voxels[:, 96:128, 0:32, 0:32] == 9).all()
+
+
+def test_growth_that_is_undone_comes_back_with_the_next_post(
+    array: DvidArray, path: FaultyProxy
+) -> None:
+    """Between the look at the extents and the set of them nobody can see another's growth: its
+    voxels stay, and its next post grows the extents again."""
+    far = grown_around_the_set(array, path, before=True)
+    assert told(array) == Box((0, 0, 0), (10, 10, 10))
+    assert (far.voxels[(slice(None), *THEIRS.slices())] == 9).all()
+    post(array, THEIRS, 9)
+    far[:, 0:12, 0:10, 0:10] = 1
+    assert told(array) == Box((0, 0, 0), (128, 32, 32))
 
 
 def test_rounding_can_be_left(node: Node, sent: list[Sent]) -> None:

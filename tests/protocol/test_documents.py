@@ -166,7 +166,7 @@ def test_values_that_contradict_the_type() -> None:
 
 def test_other_types_are_named_before_they_are_checked() -> None:
     roi = {"Base": {**INFO["Base"], "TypeName": "roi"}, "Extended": {"MinZ": 5}}
-    with pytest.raises(DvidTypeError, match="block spans"):
+    with pytest.raises(DvidTypeError, match=r"node\.roi\(name\)"):
         documents.instance(roi)
 
 
