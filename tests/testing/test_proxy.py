@@ -66,7 +66,7 @@ def test_faults_happen_to_the_requests_they_are_planned_for(path: FaultyProxy) -
 
 
 def test_who_decides_may_change_the_plan(path: FaultyProxy) -> None:
-    def decide(request: Request) -> bool:
+    def decide(_: Any) -> bool:
         path.clear()
         path.add(Fault.status(418), when=lambda one: one.number == 2)
         return True
