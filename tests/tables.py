@@ -3,7 +3,7 @@ where the development server differs from a real DVID.
 
     python -m tests.tables        writes them
 
-Each cell of the first is a test in `tests/client/test_transport.py`; each line of the second is
+Each cell of the first is a test in `tests/client/test_faults.py`; each line of the second is
 checked by `tests/corpus/test_replay.py`. `tests/test_tables.py` holds the pages to both.
 """
 
@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tests.client.test_transport import FAULTS, KINDS, RIGHT, Kind
+from tests.client.test_faults import FAULTS, KINDS, RIGHT, Kind
 from tests.corpus.differences import DIFFERENCES, UNRECORDED
 from tests.corpus.record_client import FOLDER as WALKED
 from tests.corpus.test_replay import FOLDER as RECORDED

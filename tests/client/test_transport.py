@@ -1,224 +1,28 @@
-"""Sending: what every fault of the path does to every kind of call, and how long it is borne."""
+"""Sending, one rule at a time: what is asked again and how long, what a body may be.
+
+What every fault does to every kind of call is in `test_faults`.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 
 import dvid_array
-from dvid_array import DvidArray, errors
-from dvid_array.box import Box
+from dvid_array import errors
 from dvid_array.client import registry
 from dvid_array.client.transport import Call, Transport
 from dvid_array.settings import Settings
 from dvid_array.testing import Fault, FaultyProxy
-from dvid_array.testing.faults import Request
-from tests.client.conftest import QUICK, through, voxels_of
+from tests.client.conftest import QUICK
 from tests.conftest import Dvid
 
-# The table: every fault of the path x every kind of call.
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of call: what is done, and to which of its requests the fault happens."""
-
-    name: str
-    endpoint: str
-    method: str = "GET"
-    answer: str = "frames"
-    dtype: str = "uint8"
-    settings: tuple[tuple[str, object], ...] = ()
-    writes: tuple[slice, ...] | None = None
-
-    def hit(self, request: Request) -> bool:
-        """Whether a request is the one that the fault is for."""
-        words = request.path.split("/")
-        return request.method == self.method and self.endpoint in words
-
-
-WHOLE = (slice(None), slice(0, 64), slice(32, 64), slice(0, 64))
-BORDER = (slice(None), slice(5, 61), slice(30, 50), slice(1, 63))
-KINDS = [
-    Kind("info", "info", answer="document"),
-    Kind("block read", "subvolblocks"),
-    Kind("raw read", "raw", answer="raw", settings=(("transport", "raw"),)),
-    Kind("label read", "blocks", dtype="uint64"),
-    Kind("aligned write", "raw", "POST", answer="nothing", writes=WHOLE),
-    Kind("border write", "raw", "POST", answer="nothing", writes=BORDER),
-    Kind("border write's read", "subvolblocks", writes=BORDER),
-    Kind("label write", "raw", "POST", answer="nothing", dtype="uint64", writes=WHOLE),
-    Kind("merges asked", "mappings", answer="begin", dtype="uint64", writes=WHOLE),
-]
-
 TEXT = "Panic detected on request: the store is gone, and with it what you wanted to read\n"
-RIGHT = "right"
-PROTOCOL = errors.DvidProtocolError
-TIMEOUT = errors.DvidTimeoutError
-FAULTS: dict[str, tuple[Fault, int, dict[str, object]]] = {
-    "latency": (Fault.latency(0.2), 2, {}),
-    "lost before it was sent": (Fault.lost(forward=False), 2, {}),
-    "answer lost": (Fault.lost(forward=True), 2, {}),
-    "reset behind the headers": (Fault.broken(), 2, {}),
-    "reset in the body": (Fault.broken(40), 2, {}),
-    "stall": (Fault.stall(), 1, {"": TIMEOUT}),
-    "stall, unsent": (Fault.stall(forward=False), 1, {"": TIMEOUT}),
-    "stall in the body": (Fault.stall(8), 1, {"": TIMEOUT}),
-    "cut": (Fault.cut(-7, clean=False), 2, {}),
-    "cut cleanly": (Fault.cut(-7, clean=True), 2, {"document": PROTOCOL}),
-    "cut in a frame's header": (
-        Fault.cut(7, clean=True),
-        1,
-        {"document": PROTOCOL, "frames": (RIGHT, PROTOCOL)},
-    ),
-    "text behind the answer": (
-        Fault.appended(TEXT),
-        1,
-        {"": PROTOCOL, "begin": errors.DvidTypeError},
-    ),
-    "surplus": (Fault(tail=bytes(4096)), 1, {"": PROTOCOL, "begin": errors.DvidTypeError}),
-    "text in its middle": (
-        Fault.appended(TEXT, keep=0),
-        1,
-        {"": PROTOCOL, "raw": RIGHT, "begin": errors.DvidTypeError},
-    ),
-    "502": (Fault.status(502), 3, {}),
-    "503": (Fault.status(503, "DVID server is unavailable.\n"), 3, {}),
-    "504": (Fault.status(504), 3, {}),
-    "502 behind the server": (Fault.status(502, forward=True), 2, {}),
-    "400": (Fault.status(400, "strange"), 1, {"": errors.DvidRequestError}),
-    "429": (Fault.status(429, "User is blocked: note"), 1, {"": errors.DvidPermissionError}),
-    "500": (Fault.status(500, "Panic detected on request"), 1, {"": errors.DvidServerError}),
-    "garbage": (
-        Fault.garbage(),
-        1,
-        {"": PROTOCOL, "raw": RIGHT, "begin": errors.DvidTypeError},
-    ),
-    "page": (
-        Fault.page(),
-        1,
-        {"": PROTOCOL, "raw": RIGHT, "begin": errors.DvidTypeError},
-    ),
-    "page not found": (Fault.page(404), 1, {"": PROTOCOL}),
-}
-"""Name -> fault, how many times in a row, and what becomes of the call by the kind of answer;
-where nothing is said, the right answer comes after retries."""
-
-
-Stage = Callable[[Kind], tuple[DvidArray, np.ndarray]]
-
-
-@pytest.fixture(scope="module")
-def stage(dvid: Dvid) -> Stage:
-    """One volume for each dtype, and what is in it now."""
-    server = dvid_array.connect(dvid.url, admin_token=dvid.admin_token)
-    node = server.create_repo("faults", "made by a test")
-    arrays: dict[str, DvidArray] = {}
-
-    def made(kind: Kind) -> tuple[DvidArray, np.ndarray]:
-        if kind.dtype not in arrays:
-            array = arrays[kind.dtype] = node.create(kind.dtype, kind.dtype, block=(32, 32, 32))
-            noise = np.random.default_rng(7).integers(1, 200, (1, 64, 64, 64))
-            array[:, :64, :64, :64] = noise.astype(kind.dtype)
-        return arrays[kind.dtype], arrays[kind.dtype][...]
-
-    return made
-
-
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-@pytest.mark.parametrize("name", FAULTS)
-def test_every_fault_with_every_call(
-    name: str, kind: Kind, path: FaultyProxy, stage: Stage
-) -> None:
-    fault, times, told = FAULTS[name]
-    array, truth = stage(kind)
-    silence = 0.4 if "stall" in name else 2.0
-    far = through(path, array, read_timeout=silence, post_timeout=silence, **dict(kind.settings))
-    before = truth.copy()
-    path.add(fault, when=kind.hit, times=times)
-    expected = told.get(kind.answer, told.get("", RIGHT))
-    start = time.monotonic()
-    try:
-        if kind.writes is not None:
-            _write(kind, far, truth)
-        elif kind.answer == "document":
-            through(path, array)
-        else:
-            np.testing.assert_array_equal(far[...], truth)
-        outcome: object = RIGHT
-    except errors.DvidWriteError as error:
-        outcome = type(error.__cause__)
-        _true_boxes(error, array, before, truth)
-    except errors.DvidError as error:
-        outcome = type(error)
-        if kind.writes is not None:
-            truth = before
-    assert time.monotonic() - start < 4
-    assert outcome in (expected if isinstance(expected, tuple) else (expected,))
-    if not isinstance(outcome, type) or kind.writes is None or truth is before:
-        np.testing.assert_array_equal(array[...], truth)
-    assert any(map(kind.hit, path.requests))
-
-
-def _true_boxes(
-    error: errors.DvidWriteError, array: DvidArray, before: np.ndarray, after: np.ndarray
-) -> None:
-    """What a failed write tells is what the server has; nothing is told twice or left out."""
-    assert error.stored or error.unknown
-    told = [*error.stored, *error.failed, *error.unknown]
-    assert sum(box.size for box in told) == sum(box.size for box in set(told))
-    changed = np.argwhere((before != after)[0])
-    for x, y, z in changed[:: max(1, len(changed) // 50)]:
-        assert sum(box.contains(Box.sized((x, y, z), (1, 1, 1))) for box in told) == 1
-    for box in told:
-        found = voxels_of(array, box)
-        old, new = (whole[(slice(None), *box.slices())] for whole in (before, after))
-        if box in error.stored:
-            np.testing.assert_array_equal(found, new)
-        elif box in error.failed:
-            np.testing.assert_array_equal(found, old)
-        else:
-            assert np.array_equal(found, new) or np.array_equal(found, old)
-
-
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_a_server_that_went_away_and_comes_back(
-    kind: Kind, path: FaultyProxy, stage: Stage
-) -> None:
-    array, truth = stage(kind)
-    far = through(path, array, retry_deadline=5.0, **dict(kind.settings))
-    worker = threading.Thread(target=_do, args=(kind, far, truth))
-    with path.refusing():
-        worker.start()
-        time.sleep(0.2)
-    worker.join(5)
-    assert not worker.is_alive()
-    np.testing.assert_array_equal(array[...], truth)
-
-
-def _write(kind: Kind, far: DvidArray, truth: np.ndarray) -> None:
-    """Write other values than there are."""
-    assert kind.writes is not None
-    values = truth[kind.writes] % 199 + 1
-    truth[kind.writes] = values
-    far[kind.writes] = values
-
-
-def _do(kind: Kind, far: DvidArray, truth: np.ndarray) -> None:
-    if kind.writes is not None:
-        _write(kind, far, truth)
-    elif kind.answer == "document":
-        far.refresh()
-    else:
-        truth[...] = far[...]
-
 
 # Retries, one rule at a time.
 
