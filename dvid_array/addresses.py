@@ -129,6 +129,10 @@ def parse(
 
 def _split(text: str) -> tuple[str, str, str, str]:
     """Scheme, host with port, path and query of an address in any of its forms."""
+    if not isinstance(text, str):
+        raise TypeError(
+            f"an address is text, as http://host:port/<version>/<instance>, not {text!r}"
+        )
     rest = text.strip()
     if rest.startswith("dvid://") and rest[7:].startswith(("http://", "https://")):
         rest = rest[7:]

@@ -91,9 +91,7 @@ class DvidArray(Scaled, SeenThrough, Labelled, Pointed, Refusals):
         picked = selection.basic(key, self._axes())
         if picked.grid_shape[1:] == self.shape[1:]:
             self.warn_of_negative(stacklevel=3)
-        result = picked.finish(self._fetch(picked.shifted(self.origin)))
-        scalar = not picked.order and not _has_ellipsis(key)
-        return result[()] if scalar else result
+        return picked.result(key, self._fetch(picked.shifted(self.origin)))
 
     @property
     def voxels(self) -> VoxelIndex:
@@ -439,10 +437,6 @@ def _upward(
     down = [isinstance(axis, range) and axis.step < 0 for axis in axes]
     turned = tuple(axis[::-1] if flip else axis for axis, flip in zip(axes, down, strict=True))
     return turned, values[tuple(slice(None, None, -1 if flip else 1) for flip in down)]
-
-
-def _has_ellipsis(key: Any) -> bool:
-    return any(part is Ellipsis for part in (key if isinstance(key, tuple) else (key,)))
 
 
 def _corners(start: Sequence[int], stop: Sequence[int]) -> tuple[slice, ...]:

@@ -78,6 +78,7 @@ def _exact_range(dtype: np.dtype[Any]) -> tuple[int, int]:
 
 def _exact(value: int, dtype: np.dtype[Any]) -> bool:
     try:
-        return int(dtype.type(value)) == value
+        with np.errstate(over="ignore"):
+            return int(dtype.type(value)) == value
     except OverflowError:
         return False

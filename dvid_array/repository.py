@@ -13,7 +13,7 @@ from typing import Any
 
 from dvid_array import facts
 from dvid_array.array import DvidArray
-from dvid_array.box import Box, triple
+from dvid_array.box import Box, Triple, triple
 from dvid_array.client.catalog import Catalog
 from dvid_array.client.transport import Transport
 from dvid_array.client.volume import Volume
@@ -356,7 +356,7 @@ class Node(HasRois):
             found,
             name,
             extents=_extents(shape, minindex),
-            block=triple(integer(n) for n in block),
+            block=_corner("block", block),
             resolution=resolution,
             units=units,
             max_scale=max_scale,
@@ -434,5 +434,13 @@ def _extents(shape: Sequence[int] | None, minindex: Sequence[int] | None) -> Box
         if minindex is not None:
             raise ValueError(f"minindex {tuple(minindex)} needs a shape, the upper corner")
         return None
-    lower = (0, 0, 0) if minindex is None else triple(integer(n) for n in tuple(minindex)[-3:])
-    return Box(lower, triple(integer(n) for n in tuple(shape)[-3:]))
+    lower = (0, 0, 0) if minindex is None else _corner("minindex", minindex)
+    return Box(lower, _corner("shape", shape))
+
+
+def _corner(name: str, values: Sequence[int]) -> Triple:
+    try:
+        numbers = [integer(value) for value in values]
+        return triple(numbers[1:] if len(numbers) == 4 and name != "block" else numbers)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}={values!r}: it takes three integers x, y, z") from None

@@ -77,6 +77,13 @@ class Selection:
         last: Any = (..., *(0 for _ in self._dropped))
         return np.expand_dims(view[last], self._new)
 
+    def result(self, key: Any, grid: Array) -> Any:
+        """What numpy gives for the key: a scalar, where integers alone make it up."""
+        finished = self.finish(grid)
+        parts = key if isinstance(key, tuple) else (key,)
+        dots = any(part is Ellipsis for part in parts)
+        return finished if self.order or dots else finished[()]
+
     def spread(self, value: Array) -> Array:
         """A value broadcast over the result, as a view shaped like the picked grid.
 

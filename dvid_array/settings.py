@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
+from typing import Any
 
 MIB = 1 << 20
 
@@ -78,8 +80,8 @@ class Settings:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, int | float) and not isinstance(value, bool) and value < 0:
-                raise ValueError(f"Settings.{field.name} is {value}; it cannot be negative")
+            default: Any = 0.0 if field.name == "max_bytes" and value is not None else field.default
+            _check_number(field.name, value, NUMBERS.get(type(default)))
         if self.threads < 1:
             raise ValueError("Settings.threads is 0; at least one request must be in flight")
         if self.request_bytes < 1:
@@ -91,7 +93,6 @@ class Settings:
             raise ValueError(
                 f"Settings.transport is {self.transport!r}; choose one of {', '.join(TRANSPORTS)}"
             )
-
         if owned := sorted(OWNED_ARGUMENTS.intersection(name for name, _ in self.query)):
             raise ValueError(
                 f"Settings.query holds {', '.join(owned)}, which the client says itself: see the "
@@ -109,6 +110,22 @@ class Settings:
         return memory_available() // 2 if self.max_bytes is None else self.max_bytes
 
 
+def _check_number(name: str, value: Any, taken: tuple[Any, str] | None) -> None:
+    if taken is None:
+        return
+    kind, words = taken
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise TypeError(f"Settings.{name} is {value!r}; it takes {words}")
+    if not value >= 0:
+        raise ValueError(f"Settings.{name} is {value}; it cannot be negative")
+
+
+NUMBERS: dict[type, tuple[Any, str]] = {
+    float: (Real, "a number"),
+    int: (Integral, "a whole number"),
+    bool: (bool, "True or False"),
+}
+"""What a setting takes, by the type of its default."""
 OWNED_ARGUMENTS = frozenset(
     (
         *("blocks", "compression", "downres", "mutate", "noindexing"),

@@ -109,8 +109,7 @@ class VoxelIndex:
 
     def __getitem__(self, key: Any) -> Any:
         picked = self._picked(key)
-        result = picked.finish(self._array._fetch(picked))
-        return result if picked.order else result[()]
+        return picked.result(key, self._array._fetch(picked))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self._array._write(self._picked(key, grows=True), value)
@@ -138,8 +137,7 @@ class OuterIndex:
 
     def __getitem__(self, key: Any) -> Any:
         picked = selection.outer(key, self._array._axes())
-        result = picked.finish(self._array._fetch(picked.shifted(self._array.origin)))
-        return result if picked.order else result[()]
+        return picked.result(key, self._array._fetch(picked.shifted(self._array.origin)))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         picked = selection.outer(key, self._array._axes(grows=True))

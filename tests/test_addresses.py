@@ -127,6 +127,13 @@ WORDS = "http:// dvid:// https:// // / : ? & = # @ [ ] % ~ host 8000 api node ab
 pieces = st.sampled_from(WORDS.split(" "))
 
 
+@pytest.mark.parametrize("wrong", [None, 5, b"http://emdata:8000"])
+def test_an_address_is_text(wrong: Any) -> None:
+    for read in (addresses.parse, addresses.origin):
+        with pytest.raises(TypeError, match="an address is text"):
+            read(wrong)
+
+
 @given(st.lists(pieces, max_size=12).map("".join) | st.text())
 def test_anything_else_is_a_value_error(text: str) -> None:
     for read in (addresses.parse, addresses.origin):

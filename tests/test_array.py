@@ -281,6 +281,13 @@ def test_literal_coordinates(x: DvidArray, truth: np.ndarray, sent: list[Sent], 
     assert len(sent) <= (2 if np.size(result) else 0)
 
 
+def test_four_integers_are_a_scalar_and_with_dots_an_array_without_axes(x: DvidArray) -> None:
+    for index in (x, x.voxels, x.oindex):
+        assert type(index[0, 3, 4, 5]) is np.uint8
+        with_dots = index[0, 3, 4, 5, ...]
+        assert (type(with_dots), with_dots.shape) == (np.ndarray, ())
+
+
 def test_channels_are_not_signed(x: DvidArray) -> None:
     for channel in (1, -1, slice(0, 2)):
         with pytest.raises(IndexError, match=r"1 channel\(s\)"):

@@ -71,6 +71,7 @@ def test_taken(value: Any, name: str) -> None:
         ([-1, 2**64 - 1], "uint64", ValueError, "-1"),
         (2**64 + 1, "float32", ValueError, "does not fit a float32"),
         (10**1000, "float32", ValueError, "does not fit a float32"),
+        (10**50, "float32", ValueError, "does not fit a float32"),
         (2**24 + 1, "float32", ValueError, "16777217 does not fit a float32"),
         (np.array([1, 2**63 + 1], np.uint64), "float32", ValueError, "9223372036854775809"),
         (np.array([2**64 - 1], np.uint64), "float32", ValueError, "18446744073709551615"),

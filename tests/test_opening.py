@@ -93,6 +93,7 @@ def test_nobody_answers(address: str, error: type[Exception]) -> None:
         dvid_array.open(address)
     assert isinstance(caught.value, ConnectionError)
     assert address.rsplit("/", 2)[0] in str(caught.value)
+    assert "is the address right, and does the server run?" in str(caught.value)
 
 
 ANSWERS = {

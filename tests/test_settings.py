@@ -31,6 +31,22 @@ def test_wrong_values_are_named(wrong: dict[str, Any], words: str) -> None:
         Settings(**wrong)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"threads": 2.5},
+        {"read_timeout": "5"},
+        {"leases": True},
+        {"trim_extents": 1},
+        {"max_bytes": "1 GB"},
+    ],
+    ids=str,
+)
+def test_wrong_types_are_named(wrong: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=f"Settings.{next(iter(wrong))} is .*; it takes "):
+        Settings(**wrong)
+
+
 def test_frozen_equal_and_picklable() -> None:
     settings = Settings(threads=2)
     with pytest.raises(FrozenInstanceError):

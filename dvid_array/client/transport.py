@@ -307,55 +307,76 @@ def _meaning(
     fault: Exception, settings: Settings
 ) -> tuple[type[errors.DvidError] | None, str, bool]:
     """Error class, words and whether to try again; for faults below HTTP."""
-    why = redacted(str(fault))[:300]
-    reached = f"could not be reached within {settings.connect_timeout:g} s"
-    for kinds, error, text, again in (
-        (requests.exceptions.ConnectTimeout, errors.DvidTimeoutError, reached, True),
-        (
-            (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError),
-            errors.DvidTimeoutError,
-            "no byte came for too long (Settings.read_timeout, .post_timeout); "
-            "a post may still have landed",
-            False,
-        ),
-        (ssl.SSLEOFError, errors.DvidConnectionError, f"the connection broke: {why}", True),
-        (
-            requests.exceptions.SSLError,
-            errors.DvidConnectionError,
-            f"TLS failed (Settings.ca_bundle names certificates of your own to trust): {why}",
-            False,
-        ),
-        (ShortBody, errors.DvidProtocolError, f"the answer is cut: {why}", True),
-        (
-            (
-                requests.exceptions.ConnectionError,
-                requests.exceptions.ChunkedEncodingError,
-                urllib3.exceptions.ProtocolError,
-                ConnectionError,
-            ),
-            errors.DvidConnectionError,
-            f"the connection failed: {why}",
-            True,
-        ),
-        (
-            (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError),
-            errors.DvidConnectionError,
-            f"the request could not be sent: {why}",
-            False,
-        ),
-    ):
+    why = redacted(str(list(_layers(fault))[-1]))[:300]
+    for kinds, error, text, again in MEANINGS:
         if _holds(fault, kinds):
-            return error, text, again
+            return error, text.format(why=why, seconds=settings.connect_timeout), again
     return None, why, False
 
 
+MEANINGS: tuple[tuple[Kinds, type[errors.DvidError], str, bool], ...] = (
+    (
+        requests.exceptions.ConnectTimeout,
+        errors.DvidTimeoutError,
+        "could not be reached within {seconds:g} s (Settings.connect_timeout): is the address "
+        "right, and does the server run?",
+        True,
+    ),
+    (
+        UNREACHED,
+        errors.DvidConnectionError,
+        "could not be reached: is the address right, and does the server run? ({why})",
+        True,
+    ),
+    (
+        (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError),
+        errors.DvidTimeoutError,
+        "no byte came for too long (Settings.read_timeout, .post_timeout); "
+        "a post may still have landed",
+        False,
+    ),
+    (ssl.SSLEOFError, errors.DvidConnectionError, "the connection broke: {why}", True),
+    (
+        requests.exceptions.SSLError,
+        errors.DvidConnectionError,
+        "TLS failed (Settings.ca_bundle names certificates of your own to trust): {why}",
+        False,
+    ),
+    (ShortBody, errors.DvidProtocolError, "the answer is cut: {why}", True),
+    (
+        (
+            requests.exceptions.ConnectionError,
+            requests.exceptions.ChunkedEncodingError,
+            urllib3.exceptions.ProtocolError,
+            ConnectionError,
+        ),
+        errors.DvidConnectionError,
+        "the connection failed: {why}",
+        True,
+    ),
+    (
+        (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError),
+        errors.DvidConnectionError,
+        "the request could not be sent: {why}",
+        False,
+    ),
+)
+"""Faults below HTTP: what they are, in words, and whether to try again. The first that fits."""
+
+
 def _holds(fault: BaseException, kinds: Kinds) -> bool:
-    """Whether a fault is of some kind, or one of those it is made of: requests and urllib3 hand
-    them on as arguments and attributes."""
-    if isinstance(fault, kinds):
-        return True
+    """Whether a fault is of some kind, or one of those it is made of."""
+    return any(isinstance(one, kinds) for one in _layers(fault))
+
+
+def _layers(fault: BaseException) -> Iterator[BaseException]:
+    """A fault and those it is made of: requests and urllib3 hand them on as arguments and
+    attributes."""
+    yield fault
     inner = (*fault.args, getattr(fault, "reason", None), getattr(fault, "original_error", None))
-    return any(_holds(one, kinds) for one in inner if isinstance(one, BaseException))
+    for one in inner:
+        if isinstance(one, BaseException):
+            yield from _layers(one)
 
 
 class _Patience:

@@ -133,6 +133,8 @@ def test_a_taken_port() -> None:
         port = int(first.url.rpartition(":")[2])
         with pytest.raises(OSError, match="choose another port"):
             DevServer(port=port).start()
+    with pytest.raises(OSError, match="99999 is no port"):
+        DevServer(port=99999).start()
 
 
 def test_two_servers_in_one_program() -> None:
