@@ -8,12 +8,22 @@ from __future__ import annotations
 import logging
 import re
 
-_SECRET = re.compile(r"(admintoken=)[^&\s'\"]+|(Bearer\s+)[^\s'\"]+", re.IGNORECASE)
+_FORMS = (
+    # an argument of a URL, also of one within another, and a field of JSON
+    (r"admintoken(?:=|%3D|['\"]?\s*:\s*['\"]?)", r"[^&\s'\"]+"),
+    (r"dsg_token=", r"[^;\s'\"]+"),
+    # a header, of any scheme
+    (r"authorization['\"]?\s*[:=]\s*b?['\"]?(?:\w+[ \t]+)?", r"[^\s'\"]+"),
+    (r"bearer[ \t]+", r"[^\s'\"]+"),
+    # the password of an address, as those of proxies have
+    (r"://[^/\s:@'\"]*:", r"[^/\s@'\"]+(?=@)"),
+)
+_SECRET = re.compile("|".join(f"({before}){secret}" for before, secret in _FORMS), re.IGNORECASE)
 
 
 def redacted(text: str) -> str:
     """The text with every credential in it replaced."""
-    return _SECRET.sub(lambda found: f"{found[1] or found[2]}[redacted]", text)
+    return _SECRET.sub(lambda found: f"{found[found.lastindex or 0]}[redacted]", text)
 
 
 class _Redaction(logging.Filter):
