@@ -50,7 +50,12 @@ def text(array: Attributes) -> str:
     rows = facts(array)
     width = max(map(len, rows))
     lines = [f"<{type(array).__name__} {array.instance!r}>"]
-    return "\n".join(lines + [f"  {name:<{width}}  {told}" for name, told in rows.items()])
+    return "\n".join(lines + [f"  {name:<{width}}  {_line(told)}" for name, told in rows.items()])
+
+
+def _line(told: str) -> str:
+    """On one line, whatever names hold."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in told)
 
 
 def html(array: Attributes) -> str:
