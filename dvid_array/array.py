@@ -263,7 +263,8 @@ class DvidArray(Scaled, SeenThrough, Labelled, Pointed, Refusals):
         """The same instance at another version: an id, a prefix, or a branch expression."""
         node = self._node.sibling(version)
         there = node.open(self.instance, scale=self.scale, supervoxels=self.supervoxels)
-        return there._with(replace(there._volume, regions=self._volume.regions))
+        ours = self._volume
+        return there._with(replace(there._volume, transport=ours.transport, regions=ours.regions))
 
     def _with(self, volume: Volume) -> DvidArray:
         return DvidArray(self._node, volume)

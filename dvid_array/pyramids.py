@@ -62,9 +62,11 @@ class Scaled(Attributes):
         return self._level(self._node.open(level_name(self.instance, scale)), scale)
 
     def _level(self, opened: DvidArray, steps: int) -> DvidArray:
-        """A coarser instance of this image, seen through the same regions of interest."""
-        regions = tuple(region.halved(steps) for region in self._volume.regions)
-        return opened._with(replace(opened._volume, regions=regions))
+        """A coarser instance of this image, seen through the same regions of interest, with the
+        same settings."""
+        ours = self._volume
+        regions = tuple(region.halved(steps) for region in ours.regions)
+        return opened._with(replace(opened._volume, transport=ours.transport, regions=regions))
 
     def _with(self, volume: Volume) -> DvidArray:
         """The array of another volume of this node."""

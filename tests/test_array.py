@@ -796,6 +796,18 @@ def test_at_another_version(node: dvid_array.Node, filled: Callable[..., Volume]
     assert (window.origin, window.shape, window.uuid) == ((0, 1, 2, 3), (1, 3, 3, 3), child.uuid)
 
 
+def test_relatives_keep_the_settings(node: dvid_array.Node) -> None:
+    labels = node.create("seg", "uint64", block=(32, 32, 32), max_scale=1)
+    image = node.create("gray", "uint8", block=(32, 32, 32), max_scale=1)
+    for array in (labels, image):
+        changed = array.with_settings(threads=2)
+        window = changed.window((0, 0, 0), (5, 5, 5))
+        relatives = [changed.at(node.uuid), window.at(node.uuid), changed.at_scale(1), window]
+        relatives += [*changed.pyramid(), changed.stored, pickle.loads(pickle.dumps(changed))]
+        assert [one.settings.threads for one in relatives] == [2] * len(relatives)
+        assert array.settings.threads == Settings().threads
+
+
 def test_refresh_sees_what_others_did(
     node: dvid_array.Node, filled: Callable[..., Volume], sent: list[Sent]
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from dvid_array.box import Box
 from dvid_array.client import reading
 from dvid_array.errors import DvidTypeError
 
+s_ = np.s_
 Filled = Callable[..., tuple[dvid_array.DvidArray, np.ndarray]]
 
 KINDS = [
@@ -44,6 +46,37 @@ def test_every_type_by_every_transport(
     assert np.array_equal(array[...], truth)
     assert np.array_equal(array[:, 33:65, 5, ::7], truth[:, 33:65, 5, ::7])
     assert not array.voxels[:, -40:0, 0:10, 0:10].any()
+
+
+@pytest.mark.dev
+@pytest.mark.parametrize("jpeg", [True, False])
+def test_a_proxy_of_a_store(jpeg: bool) -> None:
+    """Public gray volumes are such: `raw` is refused, and blocks are as the store keeps them."""
+    x, y, z = np.ogrid[:150, :100, :70]
+    truth = (127 + 60 * np.sin(x / 30) * np.cos(y / 25) + z // 8).astype(np.uint8)[None]
+    with dvid_array.serve() as running:
+        node = dvid_array.connect(running.url, admin_token=running.admin_token).create_repo("r")
+        running.add_gridstore("far")
+        places = {"BlockSize": "64,64,64", "MinPoint": "0,0,0", "MaxPoint": "150,100,70"}
+        config = {"typename": "uint8blk", "dataname": "v", "GridStore": "far"} | places
+        url = f"{running.url}/api/repo/{node.uuid}/instance"
+        requests.post(url, json=config, timeout=10).raise_for_status()
+        running.fill_gridstore("far", node.uuid, "v", truth[0], jpeg=jpeg)
+        array = node["v"]
+        assert array.shape == truth.shape
+        for key in (s_[...], s_[0, 3, 4, 5], s_[:, 60:149:7, ::-3, 66], s_[0, [1, 149, 1], 3]):
+            difference = np.abs(array[key].astype(int) - truth[key])
+            assert difference.max() <= (16 if jpeg else 0)
+        around = array.read((-70, -5, -5), (300, 200, 1))
+        inside = around[:, 70:220, 5:105, 5:].copy()
+        assert np.abs(inside.astype(int) - truth[..., :1]).max() <= (16 if jpeg else 0)
+        around[:, 70:262, 5:133, 5:] = 0  # whole blocks of the store
+        assert not around.any()
+        assert np.array_equal(array.to_dask().compute(), array[...])
+        asked = {
+            request.path.split("/")[5] for request in running.requests if "/v/" in request.path
+        }
+        assert asked <= {"info", "subvolblocks", "specificblocks"}
 
 
 def test_unequal_blocks(filled: Filled) -> None:
