@@ -23,10 +23,10 @@ UNKNOWN: Starts = (None, None, None)
 def placed(source: Any, target: DvidArray, region: Region | None) -> tuple[Any, Box]:
     """The source with axes c, x, y, z, and its box."""
     if labelled := _is_xarray(source):
-        array, starts = door("placing").placed(source)
+        values, starts = door("placing").placed(source)
     else:
-        array, starts = _array(source), UNKNOWN
-    array = _four(array, target)
+        values, starts = source, UNKNOWN
+    array = _four(_array(values), target)
     if labelled and region is None:
         region = Box.sized(_known(starts), array.shape[1:])
     elif region is None:
@@ -46,12 +46,12 @@ def _is_xarray(source: Any) -> bool:
 
 def _array(source: Any) -> Any:
     """A numpy or dask array of it."""
-    if isinstance(source, np.ndarray) or hasattr(source, "__dask_graph__"):
+    if isinstance(source, np.ndarray):
         return source
     if isinstance(source, DvidArray):
         return source.to_dask()
     if hasattr(source, "dtype") and hasattr(source, "shape"):
-        return door("dask.storing").lazy(source)  # zarr, h5py and their like
+        return door("dask.storing").lazy(source)  # dask, zarr, h5py and their like
     return np.asarray(source)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dask.array as da
+import dask_array
 import numpy as np
 import pytest
 import xarray as xr
@@ -54,6 +55,28 @@ def test_labels_say_where(
     store(source.chunk(13) if chunked else source, target)
     assert (target.minindex[1:], target.shape[1:]) == (START, STOP)
     np.testing.assert_array_equal(target.stored[...], values)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda one: one, lambda one: one.transpose("z", "x", "y")],
+    ids=["plain", "transposed"],
+)
+@pytest.mark.parametrize("compute", [True, False])
+def test_chunks_of_dask_array(
+    target: dvid_array.DvidArray, labelled: xr.DataArray, values: np.ndarray, wrap, compute: bool
+) -> None:
+    """The package that dask may become hands out arrays of its own, by xarray's `chunk` too."""
+    other = dask_array.from_array(values, chunks=13)
+    made = store(other, target, Box(START, STOP), compute=compute)
+    source = wrap(xr.DataArray(other[0] + 1, dims=DIMS[1:], coords=labelled.coords))
+    if not compute:
+        made.compute()
+    np.testing.assert_array_equal(target.refresh().stored[...], values)
+    made = store(source, target, compute=compute)
+    if not compute:
+        made.compute()
+    np.testing.assert_array_equal(target.stored[...], values + 1)
 
 
 def test_a_plane_keeps_its_place(

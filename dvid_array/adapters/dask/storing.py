@@ -36,9 +36,21 @@ Tasks = dict[Box, Delayed]
 
 
 def lazy(source: Any) -> da.Array:
-    """A dask array of an array that is read by slicing."""
-    made: da.Array = da.from_array(source)  # type: ignore[no-untyped-call]
-    return made
+    """A dask array of an array that is read by slicing, or of another package's chunks.
+
+    The arrays of `dask_array` are collections too, but `dask.array` takes them for whole arrays,
+    and would hand each task other voxels than its own.
+    """
+    if isinstance(source, da.Array):
+        return source
+    if not dask.is_dask_collection(source):  # type: ignore[attr-defined]
+        made: da.Array = da.from_array(source)  # type: ignore[no-untyped-call]
+        return made
+    key = source.__dask_keys__()
+    while isinstance(key, list):
+        key = key[0]
+    graph = source.__dask_graph__()
+    return da.Array(graph, key[0], source.chunks, dtype=source.dtype)  # type: ignore[no-untyped-call]
 
 
 def nothing() -> Delayed:
@@ -61,7 +73,7 @@ def run(deposit: Deposit, source: da.Array, parts: Owners, ledger: Ledger) -> No
 
 def postponed(deposit: Deposit, source: Any, box: Box, how: str) -> Delayed:
     """A Delayed that notes the extents, writes every part, and then sets the extents."""
-    source = source if isinstance(source, da.Array) else lazy(source)
+    source = lazy(source)
     volume = deposit.volume
     parts = owners(box.start, source.chunks[1:], deposit.cells.block, how)
     before = delayed(_begin, pure=False)(volume)
