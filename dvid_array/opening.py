@@ -12,7 +12,7 @@ from dvid_array.array import DvidArray
 from dvid_array.client import connections
 from dvid_array.client.registry import Credentials
 from dvid_array.client.transport import Transport
-from dvid_array.doors import door
+from dvid_array.doors import door, needing
 from dvid_array.repository import Node, Server
 from dvid_array.settings import DEFAULT, Settings
 
@@ -248,6 +248,7 @@ def serve(
     admin_token : str, optional
         What clients must show to create repos; else a random one, see `.admin_token`.
     """
-    from dvid_array.devserver import DevServer
+    with needing("server"):
+        from dvid_array.devserver import DevServer
 
     return DevServer(path, host=host, port=port, admin_token=admin_token).start()

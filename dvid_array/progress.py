@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+from dvid_array.doors import needing
+
 Tell = Callable[[int], None]
 """Takes the bytes that have just been moved."""
 _Show = Callable[[int, int], None]
@@ -72,7 +74,8 @@ class _Tally:
 
 def _shown(wish: Any, total: int, what: str) -> AbstractContextManager[_Show]:
     if wish is True:
-        from tqdm.auto import tqdm
+        with needing("progress"):
+            from tqdm.auto import tqdm
 
         return _bar(tqdm, total, what)
     if hasattr(wish, "add_task"):
