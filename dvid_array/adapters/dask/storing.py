@@ -23,6 +23,7 @@ from dask.callbacks import Callback
 from dask.delayed import Delayed, delayed
 from dask.system import CPU_COUNT
 
+from dvid_array.adapters.dask.recutting import recut
 from dvid_array.box import Box
 from dvid_array.client import extents
 from dvid_array.client.depositing import Deposit
@@ -86,10 +87,9 @@ def postponed(deposit: Deposit, source: Any, box: Box, how: str) -> Delayed:
 
 def _checksums(deposit: Deposit, source: da.Array, parts: Owners, **first: Any) -> da.Array:
     """An array with one element for each part: computing it writes the part."""
-    recut = source.rechunk((source.shape[0], *parts.lengths), method="tasks")  # type: ignore[no-untyped-call]
     made: da.Array = da.map_blocks(  # type: ignore[no-untyped-call]
         _own,
-        recut,
+        recut(source, ((source.shape[0],), *parts.lengths)),
         deposit=deposit,
         parts=parts,
         # never the name of another run, whose results a cluster may still hold

@@ -1,0 +1,78 @@
+"""Dask arrays cut anew: the same voxels in other chunks, in Fortran order."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dvid_array.adapters.dask.recutting import recut
+
+Lengths = tuple[int, ...]
+
+
+@st.composite
+def cuts(draw: st.DrawFn, size: int) -> Lengths:
+    edges = draw(st.sets(st.integers(1, size - 1), max_size=4)) if size > 1 else set()
+    return tuple(b - a for a, b in pairwise([0, *sorted(edges), size]))
+
+
+@st.composite
+def both(draw: st.DrawFn) -> tuple[list[Lengths], list[Lengths]]:
+    sizes = [draw(st.integers(1, most)) for most in (4, 40, 40, 12)]
+    return [draw(cuts(n)) for n in sizes], [draw(cuts(n)) for n in sizes]
+
+
+@given(both(), st.sampled_from("CF"), st.sampled_from(["u1", "<u8", ">u2", "f4"]))
+def test_the_same_voxels(both: Any, order: Any, dtype: str) -> None:
+    old, new = both
+    shape = tuple(map(sum, old))
+    voxels = np.arange(np.prod(shape)).astype(dtype).reshape(shape, order=order)
+    found = recut(da.from_array(voxels, chunks=tuple(old)), new)
+    assert found.chunks == tuple(new)
+    assert found.dtype == voxels.dtype
+    computed = found.compute(scheduler="sync")
+    assert computed.dtype == voxels.dtype
+    np.testing.assert_array_equal(computed, voxels)
+
+
+def test_parts_are_in_fortran_order_and_hold_no_chunk() -> None:
+    source = da.zeros((1, 20, 20, 20), chunks=(1, 15, 20, 20), dtype="u1")
+    found = recut(source, ((1,), (10, 10), (20,), (20,)))
+    for part in found.to_delayed().ravel():
+        array = part.compute(scheduler="sync")
+        assert array.flags.f_contiguous
+        assert array.flags.owndata
+
+
+def test_what_is_cut_so_already_is_left_alone() -> None:
+    source = da.zeros((1, 20, 20, 20), chunks=(1, 15, 20, 20))
+    assert recut(source, source.chunks) is source
+
+
+def test_names_follow_source_and_cuts() -> None:
+    source = da.zeros((1, 8, 8, 8), chunks=(1, 3, 8, 8))
+    other = ((1,), (4, 4), (8,), (8,))
+    assert recut(source, other).name == recut(source, other).name
+    names = {recut(array, other).name for array in (source, source + 1)}
+    assert len(names | {recut(source, ((1,), (2, 6), (8,), (8,))).name}) == 3
+
+
+def test_chunks_of_another_type_are_not_cast() -> None:
+    """A source may be wrong about the type of its chunks; a cast would lose what is in them."""
+    halves = da.map_blocks(lambda part: part + 0.5, da.zeros((1, 8, 8, 8), chunks=3), dtype="u1")
+    found = recut(halves, ((1,), (8,), (8,), (8,))).compute(scheduler="sync")
+    assert (found == 0.5).all()
+
+
+def test_a_chunk_of_another_shape_is_an_error() -> None:
+    one = da.map_blocks(
+        lambda part: part[:, :1, :1, :1], da.zeros((1, 8, 8, 8), chunks=(1, 4, 8, 8)), dtype="u1"
+    )
+    with pytest.raises(ValueError, match=r"shape \(1, 1, 1, 1\) where its array says"):
+        recut(one, ((1,), (8,), (8,), (8,))).compute(scheduler="sync")
