@@ -60,6 +60,11 @@ class Deposit:
 
     def _deposit(self, box: Box, values: Array) -> int:
         kind = self.volume.instance.kind
+        if values.shape != (kind.channels, *box.shape):  # else one voxel could fill a block
+            raise ValueError(
+                f"a chunk of the source has shape {values.shape} where its array says "
+                f"{(kind.channels, *box.shape)}"
+            )
         fitted = casting.fitting(values, kind.dtype)
         volume = _alone(self.volume)
         if not (self.sums or self.verify):

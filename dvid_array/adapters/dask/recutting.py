@@ -109,8 +109,7 @@ class Gathering:
     def __call__(self, pieces: Sequence[Any]) -> Array:
         """Put each in its place."""
         found = [np.asarray(piece) for piece in pieces]
-        # chunks may be of another type than their array claims: none is cast to what it is not
-        made: Array = np.empty(self.shape, np.result_type(*found), order="F")
+        made: Array = np.empty(self.shape, _dtype(found), order="F")
         for place, piece in zip(self.places, found, strict=True):
             if piece.shape != made[place].shape:  # else one voxel would fill all of its place
                 raise ValueError(
@@ -119,3 +118,10 @@ class Gathering:
                 )
             copy_tiled(piece, made[place])
         return made
+
+
+def _dtype(pieces: Sequence[Array]) -> np.dtype[Any]:
+    """The pieces' own type: chunks may be of another than their array claims, and a cast would lose
+    what is in them. `result_type` turns the bytes round, which nobody has asked for."""
+    first, *others = {piece.dtype for piece in pieces}
+    return first if not others else np.result_type(first, *others)
