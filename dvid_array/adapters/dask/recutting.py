@@ -51,7 +51,7 @@ def recut(source: da.Array, chunks: Sequence[Lengths]) -> da.Array:
         along = [axis[n] for axis, n in zip(axes, place, strict=True)]
         shape = tuple(lengths[n] for lengths, n in zip(cut, place, strict=True))
         layer |= _part((name, *place), source.name, shape, along)
-    graph = HighLevelGraph.from_collections(name, layer, dependencies=[source])
+    graph = HighLevelGraph.from_collections(name, layer, dependencies=[source])  # type: ignore[list-item]
     return da.Array(graph, name, cut, meta=source._meta)  # type: ignore[no-untyped-call]
 
 
@@ -59,7 +59,8 @@ def _part(
     key: tuple[Any, ...], source: str, shape: Lengths, along: Sequence[Sequence[Overlap]]
 ) -> dict[Any, Any]:
     """The tasks of one new chunk: its pieces, and their gathering."""
-    layer, pieces, places = {}, [], []
+    layer: dict[Any, Any] = {}
+    pieces, places = [], []
     for number, overlaps in enumerate(product(*along)):
         piece = (source, *(one.old for one in overlaps))
         if not all(one.whole for one in overlaps):
