@@ -130,16 +130,17 @@ def _trims(volume: Volume) -> bool:
 
 def _set(volume: Volume, exact: Box) -> Box | None:
     found = _reported(volume)
-    if found is None or not _trims(volume):
+    if not _trims(volume):
         return found
-    wanted = exact_faces(found, exact, volume.grid)
+    # zeros need not have been posted, and then nothing may have grown
+    wanted = exact if found is None else exact_faces(found, exact, volume.grid)
     for _ in range(ROUNDS):
         if wanted != found:
             volume.catalog.post_extents(volume.uuid, volume.instance.name, wanted)
             found = _reported(volume) or wanted
-        if found.contains(wanted):
+        if found is not None and found.contains(wanted):
             return found
-        wanted = found.hull(wanted)
+        wanted = wanted.hull(found or EMPTY)
     return found
 
 

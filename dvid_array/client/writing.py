@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from dvid_array.box import EMPTY, Box, triple
-from dvid_array.client import extents, planning, posting, reading, registry
+from dvid_array.client import extents, families, planning, posting, reading, registry
 from dvid_array.client.flights import Crew
 from dvid_array.client.picks import Grid
 from dvid_array.client.posting import INDEXED, Posting, Refusal
@@ -116,15 +116,38 @@ class _Work:
         volume, box = self._volume, piece.box
         keys = [(*volume.key, block) for block in volume.grid.each(box)]
         with registry.state().blocks.hold(keys):
-            call = self._how.call(volume, box, _voxels(volume, self._source, piece))
-            self.fates[box] = Fate.UNKNOWN
-            try:
-                volume.transport.done(call)
-            except DvidError as error:
-                if not error.uncertain:
-                    self.fates[box] = Fate.FAILED
-                raise
-            self.fates[box] = Fate.STORED
+            array = _voxels(volume, self._source, piece)
+            parts = families.parts(array, box, volume.grid, _scales_that_follow(volume))
+            if len(parts) > 1:
+                del self.fates[box]
+                self.fates |= {part: Fate.FAILED for part, _ in parts}
+            for part, filled in parts:
+                if filled or not _is_zero(volume, part):
+                    self._post(part, array[(slice(None), *part.slices(box.start))])
+                self.fates[part] = Fate.STORED
+
+    def _post(self, box: Box, array: Array) -> None:
+        call = self._how.call(self._volume, box, array)
+        self.fates[box] = Fate.UNKNOWN
+        try:
+            self._volume.transport.done(call)
+        except DvidError as error:
+            if not error.uncertain:
+                self.fates[box] = Fate.FAILED
+            raise
+
+
+def _scales_that_follow(volume: Volume) -> int:
+    """Coarser scales that the server computes from a post. Where it rounds extents and nobody
+    trims them, every block is posted as it is: extents must grow to it."""
+    return volume.instance.max_scale if volume.settings.trim_extents else 0
+
+
+def _is_zero(volume: Volume, box: Box) -> bool:
+    """Whether the server has nothing but zeros in some blocks, so that none need be posted."""
+    found = np.zeros((volume.instance.kind.channels, *box.shape), volume.dtype, order="F")
+    reading.read_here(as_stored(volume), box, found)
+    return not found.any()
 
 
 def _crew(volume: Volume, pieces: list[_Piece], how: Posting) -> Crew[_Piece]:

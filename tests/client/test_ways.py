@@ -27,6 +27,7 @@ from dvid_array.client.transport import Call
 from dvid_array.errors import DvidProtocolError, DvidTypeError
 from dvid_array.protocol import frames, label_blocks, paths
 from tests.conftest import Dvid, Sent
+from tests.labels import Labels, settle
 
 Filled = Callable[..., tuple[dvid_array.DvidArray, np.ndarray]]
 SHAPE = (1, 70, 60, 50)
@@ -149,6 +150,7 @@ def test_labels_stored_otherwise_are_read_raw(filled: Filled) -> None:
 def test_merged_and_unmerged(filled: Filled) -> None:
     """After a merge blocks come relabelled, with a body in their lists more than once."""
     array, truth = filled("uint64", SHAPE, (32, 32, 32))
+    settle(Labels(array, truth[0], (0, 0, 0)))
     merge = paths.path(paths.instance(array.node.uuid, "volume", "merge"))
     body = json.dumps([10, 11, 12, 150]).encode()
     array._volume.transport.document(Call("POST", merge, {}, body, repeatable=False))
