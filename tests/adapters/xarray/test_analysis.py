@@ -83,6 +83,31 @@ def test_statistics_of_bodies(tissue: Tissue) -> None:
     np.testing.assert_array_equal(grouped, [values[ids == body].max() for body in bodies])
 
 
+def test_statistics_of_bodies_larger_than_a_voxel_can_count(node: dvid_array.Node) -> None:
+    """The engine that flox prefers where it is installed counts uint8 values in a uint8; the page
+    and the notebook name another."""
+    gray = node.create("gray", "uint8", block=(32, 32, 32))
+    labels = node.create("labels", "uint64", block=(32, 32, 32))
+    values = np.random.default_rng(3).integers(0, 256, (1, 64, 32, 32), dtype=np.uint8)
+    ids = np.ones(values.shape, np.uint64)
+    ids[:, 20:50] = 2**63 + 1
+    gray[:, :64, :32, :32], labels[:, :64, :32, :32] = values, ids
+    found = dvid_array.open_dataset([gray, labels], chunks={}).chunk(x=32)
+    bodies = np.unique(ids)
+    counts, means = (
+        flox.xarray.xarray_reduce(
+            found.gray, found.labels, func=func, expected_groups=(bodies,), engine="flox"
+        ).values
+        for func in ("count", "mean")
+    )
+    grouper = xr.groupers.UniqueGrouper(labels=bodies)
+    grouped = found.set_coords("labels").gray.groupby(labels=grouper).mean(engine="flox")
+    np.testing.assert_array_equal(counts, [np.sum(ids == body) for body in bodies])
+    expected = [values[ids == body].mean() for body in bodies]
+    np.testing.assert_allclose(means, expected)
+    np.testing.assert_allclose(grouped, expected)
+
+
 def test_statistics_read_each_block_once(tissue: Tissue, sent: list[Sent]) -> None:
     gray, labels, _, ids = tissue
     found = dvid_array.open_dataset([gray, labels], chunks={})
