@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,9 @@ def test_every_box_is_told_as_it_is(
 ) -> None:
     array, before, after = stage
     far = through(path, array, threads=threads, read_timeout=30.0, post_timeout=3.0)
-    path.add(Fault.status(400, "no room"), when=posted_to(96), times=-1)
+    # the fault comes when all who write at once have begun
+    no_room = replace(Fault.status(400, "no room"), delay=1.0)
+    path.add(no_room, when=posted_to(96), times=-1)
     path.add(Fault.stall(forward=landed), when=posted_to(288), times=-1)
     with pytest.raises(errors.DvidWriteError) as failed:
         far[KEY] = 7
