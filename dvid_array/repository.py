@@ -18,7 +18,7 @@ from dvid_array.client.catalog import Catalog
 from dvid_array.client.transport import Transport
 from dvid_array.client.volume import Volume
 from dvid_array.errors import DvidExistsError, DvidNotFoundError
-from dvid_array.protocol import documents
+from dvid_array.protocol import configs, documents
 from dvid_array.rois import HasRois
 from dvid_array.scales import level_name, without_levels
 from dvid_array.selection import integer
@@ -352,7 +352,7 @@ class Node(HasRois):
             Where the name is taken.
         """
         found = facts.kind_for(dtype, channels, kind)
-        setups = documents.volume_configs(
+        setups = configs.volume_configs(
             found,
             name,
             extents=_extents(shape, minindex),
@@ -375,7 +375,7 @@ class Node(HasRois):
         catalog = self._server._catalog
         for setup in setups:
             catalog.create_instance(self._uuid, setup)
-            box = documents.configured_extents(setup)
+            box = configs.configured_extents(setup)
             if box is not None and facts.kind_of(setup["typename"]).has_extents:
                 # those of the configuration alone are forgotten with the first post
                 catalog.post_extents(self._uuid, setup["dataname"], box)

@@ -1,6 +1,6 @@
 """Sending: pooled connections, retries until a deadline, bodies into buffers.
 
-Owns HTTP exchanges; with `connections`, the only importer of requests and urllib3. Must not know
+Owns HTTP exchanges; with `connections` and `meanings` the only importer of requests. Must not know
 any DVID path.
 
 A body is read in pieces through the pool of requests' own session, counted, and drained to its
@@ -13,8 +13,6 @@ import contextlib
 import getpass
 import logging
 import os
-import random
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -23,10 +21,11 @@ from urllib.parse import urlencode
 
 import numpy as np
 import requests
-import urllib3
 
 from dvid_array import errors
 from dvid_array.client import connections, flights, hooks
+from dvid_array.client.meanings import UNREACHED, ShortBody, holds, meaning
+from dvid_array.client.patience import Fault, Patience
 from dvid_array.client.redaction import redacted
 from dvid_array.client.registry import Credentials, Origin, state
 from dvid_array.protocol import sentences
@@ -34,7 +33,6 @@ from dvid_array.settings import Settings
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-Kinds = type[BaseException] | tuple[type[BaseException], ...]
 
 PIECE = 1 << 19
 """Bytes taken from a connection at once: larger pieces miss the cache, smaller ones cost calls."""
@@ -45,8 +43,6 @@ DOCUMENT_BYTES = 1 << 30
 APP = "dvid_array"
 LANDED = (errors.DvidProtocolError, errors.DvidServerError)
 """After these answers nobody knows whether the server has done what was asked."""
-UNREACHED = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
-"""After these no connection came about, so that nothing can have been sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +118,6 @@ class Body:
             )
 
 
-class ShortBody(Exception):
-    """A body ended before everything expected of it had come."""
-
-
 @dataclass(frozen=True)
 class Transport:
     """One server, as calls can be sent to it. Holds settings only: sessions and credentials are
@@ -144,7 +136,7 @@ class Transport:
         DvidError
             Of the class that the fault deserves, with the server's own sentence.
         """
-        patience = _Patience(self.settings, self._shown(call))
+        patience = Patience(self.settings, self._shown(call))
         while True:
             try:
                 with hooks.admitted(self.origin, self.settings):
@@ -270,21 +262,21 @@ class Transport:
             **self._shown(call),
         )
 
-    def _told(self, call: Call, fault: Exception, answered: bool) -> _Fault:
+    def _told(self, call: Call, fault: Exception, answered: bool) -> Fault:
         """What a fault means: the error to raise, and whether another attempt may help."""
         if isinstance(fault, errors.DvidError):
             fault.method, fault.url = call.method, self.address(call)
             fault.sentence = redacted(fault.sentence)
             passing = fault.status in (502, 503, 504)
             again = passing and (call.repeatable or fault.status == 503)
-            return _Fault(fault, again, landed=isinstance(fault, LANDED))
-        kind, text, again = _meaning(fault, self.settings)
+            return Fault(fault, again, landed=isinstance(fault, LANDED))
+        kind, text, again = meaning(fault, self.settings)
         if kind is None:
             raise fault
-        unreached = _holds(fault, UNREACHED)
+        unreached = holds(fault, UNREACHED)
         again = again and (answered if unreached else call.repeatable)
         error = kind(f"{self.origin}: {text}", **self._shown(call))
-        return _Fault(error, again, landed=not unreached)
+        return Fault(error, again, landed=not unreached)
 
 
 class _Enough(Exception):
@@ -292,136 +284,6 @@ class _Enough(Exception):
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-
-
-@dataclass(frozen=True, slots=True)
-class _Fault:
-    error: errors.DvidError
-    again: bool
-    """Whether another attempt may help."""
-    landed: bool
-    """Whether the server may have done what was asked."""
-
-
-def _meaning(
-    fault: Exception, settings: Settings
-) -> tuple[type[errors.DvidError] | None, str, bool]:
-    """Error class, words and whether to try again; for faults below HTTP."""
-    why = redacted(str(list(_layers(fault))[-1]))[:300]
-    for kinds, error, text, again in MEANINGS:
-        if _holds(fault, kinds):
-            return error, text.format(why=why, seconds=settings.connect_timeout), again
-    return None, why, False
-
-
-MEANINGS: tuple[tuple[Kinds, type[errors.DvidError], str, bool], ...] = (
-    (
-        requests.exceptions.ConnectTimeout,
-        errors.DvidTimeoutError,
-        "could not be reached within {seconds:g} s (Settings.connect_timeout): is the address "
-        "right, and does the server run?",
-        True,
-    ),
-    (
-        UNREACHED,
-        errors.DvidConnectionError,
-        "could not be reached: is the address right, and does the server run? ({why})",
-        True,
-    ),
-    (
-        (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError),
-        errors.DvidTimeoutError,
-        "no byte came for too long (Settings.read_timeout, .post_timeout); "
-        "a post may still have landed",
-        False,
-    ),
-    (ssl.SSLEOFError, errors.DvidConnectionError, "the connection broke: {why}", True),
-    (
-        requests.exceptions.SSLError,
-        errors.DvidConnectionError,
-        "TLS failed (Settings.ca_bundle names certificates of your own to trust): {why}",
-        False,
-    ),
-    (ShortBody, errors.DvidProtocolError, "the answer is cut: {why}", True),
-    (
-        (
-            requests.exceptions.ConnectionError,
-            requests.exceptions.ChunkedEncodingError,
-            urllib3.exceptions.ProtocolError,
-            ConnectionError,
-        ),
-        errors.DvidConnectionError,
-        "the connection failed: {why}",
-        True,
-    ),
-    (
-        (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError),
-        errors.DvidConnectionError,
-        "the request could not be sent: {why}",
-        False,
-    ),
-)
-"""Faults below HTTP: what they are, in words, and whether to try again. The first that fits."""
-
-
-def _holds(fault: BaseException, kinds: Kinds) -> bool:
-    """Whether a fault is of some kind, or one of those it is made of."""
-    return any(isinstance(one, kinds) for one in _layers(fault))
-
-
-def _layers(fault: BaseException) -> Iterator[BaseException]:
-    """A fault and those it is made of: requests and urllib3 hand them on as arguments and
-    attributes."""
-    yield fault
-    inner = (*fault.args, getattr(fault, "reason", None), getattr(fault, "original_error", None))
-    for one in inner:
-        if isinstance(one, BaseException):
-            yield from _layers(one)
-
-
-class _Patience:
-    """Pauses between attempts, growing and jittered, until a deadline after the first failure."""
-
-    def __init__(self, settings: Settings, shown: dict[str, Any]) -> None:
-        self._settings = settings
-        self._shown = shown
-        self._first = 0.0
-        self._warned = 0.0
-        self._attempts = 0
-        self._uncertain = False
-
-    def wait(self, fault: _Fault) -> None:
-        """Return when it is time for another attempt; else raise."""
-        now = time.monotonic()
-        self._attempts += 1
-        self._uncertain |= fault.landed
-        if self._attempts == 1:
-            self._first = self._warned = now
-        pause = self._settings.retry_interval * 2 ** min(self._attempts - 1, 7)
-        pause *= random.uniform(0.5, 1.0)
-        if not fault.again or now - self._first + pause > self._settings.retry_deadline:
-            raise self._final(fault, now - self._first)
-        if now - self._warned >= self._settings.warning_interval:
-            self._warned = now
-            log.warning(
-                "%s: still waiting after %d attempts and %.0f s: %s",
-                self._shown["url"],
-                self._attempts,
-                now - self._first,
-                fault.error,
-            )
-        if not flights.pause(pause):
-            raise self._final(fault, now - self._first)
-
-    def _final(self, fault: _Fault, seconds: float) -> errors.DvidError:
-        error = fault.error
-        error.uncertain = self._uncertain
-        if isinstance(error, errors.DvidBusyError):
-            error.attempts, error.seconds = self._attempts, seconds
-        if fault.again:
-            tried = f"; gave up after {self._attempts} attempts in {seconds:.1f} s"
-            error.message += f"{tried} (Settings.retry_deadline)"
-        return error
 
 
 def _user() -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from dvid_array.box import EMPTY, Box, Triple, triple
 from dvid_array.errors import DvidProtocolError, DvidTypeError
 from dvid_array.facts import COORDINATE_LIMIT
-from dvid_array.protocol import documents, runs
+from dvid_array.protocol import configs, documents, runs
 
 Spans = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -54,7 +54,7 @@ def config(name: str, block: Triple) -> dict[str, str]:
     """
     if min(block) < 1:
         raise ValueError(f"block {block}: a region of interest takes positive integers")
-    return documents.config("roi", name, BlockSize=",".join(map(str, block)))
+    return configs.config("roi", name, BlockSize=",".join(map(str, block)))
 
 
 def parse(data: bytes, source: str = "") -> Spans:
