@@ -16,9 +16,9 @@ from dvid_array.testing import FaultyProxy
 from tests.conftest import Dvid
 
 QUICK = Settings(
-    connect_timeout=1.0,
-    read_timeout=1.0,
-    post_timeout=1.0,
+    connect_timeout=3.0,
+    read_timeout=3.0,
+    post_timeout=3.0,
     retry_interval=0.01,
     retry_deadline=1.5,
     threads=2,

@@ -232,8 +232,9 @@ def test_every_fault_with_every_call(
 ) -> None:
     fault, times, told = FAULTS[name]
     array, before = stage(kind)
-    silence = 0.4 if "stall" in name else 2.0
-    far = through(path, array, read_timeout=silence, post_timeout=silence, **dict(kind.settings))
+    silence = 0.5 if "stall" in name else 3.0
+    far = through(path, array, **dict(kind.settings))
+    far = far.with_settings(read_timeout=silence, post_timeout=silence)
     after = _changed(kind, before)
     path.add(fault, when=kind.hit, skip=kind.skip, times=times)
     expected = told.get(kind.answer, told.get("", RIGHT))
@@ -248,7 +249,7 @@ def test_every_fault_with_every_call(
     except errors.DvidError as error:
         outcome = type(error)
         after = before
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 20
     assert outcome in (expected if isinstance(expected, tuple) else (expected,))
     np.testing.assert_array_equal(array[...], after)
     assert len([one for one in path.requests if kind.hit(one)]) > kind.skip

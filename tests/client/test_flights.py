@@ -138,7 +138,7 @@ def test_pauses_end_with_the_crew() -> None:
     with pytest.raises(ZeroDivisionError):
         Crew[int](2, cut=False).each(range(2), work)
     assert outcome == [False]
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 15
     assert flights.pause(0)
 
 
@@ -150,7 +150,7 @@ def test_an_interrupt_leaves_stubborn_workers_behind() -> None:
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         Crew[int](2, cut=True).each(range(2), lambda _: _wait(release))
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 5
     release.set()
 
 

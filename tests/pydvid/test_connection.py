@@ -73,7 +73,7 @@ def test_a_server_that_takes_no_connection_is_given_up_in_time() -> None:
             start = time.monotonic()
             with pytest.raises((DvidTimeoutError, DvidConnectionError)):
                 general.get_server_info(HTTPConnection(*address, timeout=0.3))
-            assert time.monotonic() - start < 4
+            assert time.monotonic() - start < 15
         finally:
             for one in waiting:
                 one.close()
