@@ -99,7 +99,7 @@ def _plain(pattern: str) -> str:
     return pattern.replace("\\", "")
 
 
-PAGES: dict[str, Callable[[], str]] = {"faults.md": faults, "real-dvid.md": differences}
+PAGES: dict[str, Callable[[], str]] = {"faults.md": faults, "held-to-a-dvid.md": differences}
 
 
 def main() -> None:
