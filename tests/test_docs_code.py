@@ -11,6 +11,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 
 import dvid_array
 from tests import labels
@@ -74,7 +75,6 @@ def names(node: dvid_array.Node) -> dict[str, Any]:
     arr[:, 0:100, 0:90, 0:80] = rng.integers(1, 255, (1, 100, 90, 80), np.uint8)
     seg = bodies(node)
     node.create_roi("brain").post(np.ones((64, 64, 64), bool), widen=True)
-    zarr = pytest.importorskip("zarr")
     zarr.save("gray.zarr", np.ones((40, 40, 40), np.uint8))
     zyx = np.ones((80, 90, 100), np.uint8)
     return {

@@ -140,8 +140,6 @@ def merge(array: DvidArray, target: int, *others: int) -> None:
     """Merge bodies, without the library."""
     url = f"{array.server_url}/api/node/{array.uuid}/{array.instance}/merge"
     answer = requests.post(url, json=[target, *others], timeout=30)
-    if "Bad API call" in answer.text:
-        pytest.skip("this server does not merge")
     answer.raise_for_status()
 
 
@@ -151,8 +149,6 @@ def settles_at(array: DvidArray, label: int, voxels: int) -> bool:
     end = time.monotonic() + 20
     while time.monotonic() < end:
         answer = requests.get(url, timeout=30)
-        if "Bad API call" in answer.text:
-            pytest.skip("this server keeps no sizes")
         if answer.ok and answer.json()["voxels"] == voxels:
             return True
         time.sleep(0.1)
