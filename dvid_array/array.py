@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from dvid_array import casting, selection
+from dvid_array import casting, display, selection
 from dvid_array.bodies import Labelled
 from dvid_array.box import Box, Triple
 from dvid_array.client import caching, reading, writing
@@ -41,6 +41,12 @@ if TYPE_CHECKING:
 
 UNCHECKED_BYTES = 1 << 26
 """Results up to this size are not held against the memory available, which takes a look."""
+
+LARGER = {
+    "reading": "compute on arr.to_dask()",
+    "writing": "write by dvid_array.store(source, arr)",
+}
+"""What else to do with what is too large to be in memory."""
 
 
 class NodeLike(Protocol):
@@ -194,9 +200,9 @@ class DvidArray(Scaled, SeenThrough, Labelled, Pointed, Refusals):
             return
         requests = -(-math.prod(picked.grid_shape[1:]) // PARALLEL_VOXELS)
         raise DvidTooLargeError(
-            f"{doing} {size / 1e9:.3g} GB at once takes {requests:,} requests at least, "
-            f"and more than the {limit / 1e9:.3g} GB allowed (Settings.max_bytes): "
-            "compute on arr.to_dask(), or take smaller pieces"
+            f"{doing} {display.size(size)} at once takes {requests:,} requests at least, "
+            f"and more than the {display.size(limit)} allowed (Settings.max_bytes): "
+            f"{LARGER[doing]}, or take smaller pieces"
         )
 
     def _inside(self, picked: Selection) -> None:
@@ -360,8 +366,8 @@ class DvidArray(Scaled, SeenThrough, Labelled, Pointed, Refusals):
         limit = self._volume.settings.max_implicit_bytes
         if self.nbytes > limit:
             raise DvidTooLargeError(
-                f"this would download {self.nbytes / 1e9:.1f} GB without being asked plainly; the "
-                f"limit is {limit / 1e9:.1f} GB (Settings.max_implicit_bytes): compute on "
+                f"this would download {display.size(self.nbytes)} without being asked plainly; the "
+                f"limit is {display.size(limit)} (Settings.max_implicit_bytes): compute on "
                 "arr.to_dask(), or write arr[...] for an array in memory"
             )
         self.warn_of_negative(stacklevel=3)

@@ -21,11 +21,11 @@ def fitting(value: Any, dtype: np.dtype[Any]) -> Array:
     Raises
     ------
     ValueError
-        Names the first entry that does not fit.
+        Names the first entry that does not fit; and where entries are masked.
     TypeError
-        For kinds of numbers that the volume does not hold.
+        For kinds of numbers that the volume does not hold, and for what holds no numbers.
     """
-    array = np.asarray(value)
+    array = _numbers(value)
     if array.dtype == dtype:
         return array
     if array.dtype.kind in "biu":
@@ -42,6 +42,21 @@ def fitting(value: Any, dtype: np.dtype[Any]) -> Array:
             f"convert them yourself with .astype({dtype.name!r})"
         )
     return array
+
+
+def _numbers(value: Any) -> Array:
+    """An array of a value, whatever holds it; what hides under a mask is not for writing."""
+    if np.ma.is_masked(value):
+        raise ValueError("some of the values are masked: .filled(value) says what to write there")
+    array = np.asarray(value)
+    if array.dtype.kind not in "biufcO" or (array.dtype == object and _no_number(value)):
+        what = f"{array.dtype} values" if array.ndim else f"a {type(value).__name__}"
+        raise TypeError(f"{what}, where numbers are wanted")
+    return array
+
+
+def _no_number(value: Any) -> bool:
+    return np.ndim(value) == 0 and not isinstance(value, int)
 
 
 def _all_integers(value: Any) -> bool:
@@ -63,8 +78,8 @@ def _check_integers(array: Array, dtype: np.dtype[Any]) -> None:
     first = next((value for value in doubtful.flat if not _exact(int(value), dtype)), None)
     if first is not None:
         raise ValueError(
-            f"{first} does not fit a {dtype.name} volume: no voxel was written. "
-            f"Clip the values, or write to a volume of another type"
+            f"{first} does not fit a {dtype.name} volume: clip the values, or write to a volume "
+            "of another type"
         )
 
 
@@ -73,6 +88,8 @@ def _exact_range(dtype: np.dtype[Any]) -> tuple[int, int]:
     if dtype.kind == "f":
         last = 2 ** (np.finfo(dtype).nmant + 1)
         return -last, last
+    if dtype.kind == "b":
+        return 0, 1
     return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
 
 

@@ -50,6 +50,8 @@ def connect(
     settings : Settings, optional
         Timeouts, sizes and guards.
     """
+    if settings is not None and not isinstance(settings, Settings):
+        raise TypeError(f"settings={settings!r}: it takes a dvid_array.Settings(...)")
     origin = addresses.origin(server)
     connections.introduce(origin, session, Credentials(token, admin_token, user, app))
     return Server(Transport(origin, settings or DEFAULT))

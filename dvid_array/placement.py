@@ -18,6 +18,7 @@ from dvid_array.doors import door
 Region = Box | tuple[slice, ...]
 Starts = tuple[int | None, int | None, int | None]
 UNKNOWN: Starts = (None, None, None)
+FRONT = ": np.moveaxis(source, -1, 0) brings channels to the front"
 
 
 def placed(source: Any, target: DvidArray, region: Region | None) -> tuple[Any, Box]:
@@ -50,9 +51,23 @@ def _array(source: Any) -> Any:
         return source
     if isinstance(source, DvidArray):
         return source.to_dask()
-    if hasattr(source, "dtype") and hasattr(source, "shape"):
+    if _sliced(source):
         return door("dask.storing").lazy(source)  # dask, zarr, h5py and their like
-    return np.asarray(source)
+    if isinstance(source, list | tuple) or hasattr(source, "__array__"):
+        return np.asarray(source)
+    raise TypeError(
+        f"a source of type {type(source).__name__} is no array: give one of numpy, dask, xarray, "
+        "zarr or h5py, or a DvidArray"
+    )
+
+
+def _sliced(source: Any) -> bool:
+    """Whether it is read by slicing, and of elements that numpy knows."""
+    try:
+        np.dtype(source.dtype)
+    except (AttributeError, TypeError):
+        return False
+    return isinstance(source.shape, tuple)
 
 
 def _four(array: Any, target: DvidArray) -> Any:
@@ -63,8 +78,10 @@ def _four(array: Any, target: DvidArray) -> Any:
         array = array[None]
     if array.ndim != 4 or array.shape[0] != channels:
         raise ValueError(
-            f"the source has shape {array.shape}, the target axes c, x, y, z with {channels} "
-            "channel(s): store writes all channels"
+            f"the source has shape {array.shape}, and a store takes all channels: axes c, x, y, z "
+            f"with {channels} channel(s)"
+            + (", or x, y, z" if channels == 1 else "")
+            + (FRONT if array.shape[-1:] == (channels,) else "")
         )
     return array
 
@@ -81,20 +98,30 @@ def _natural(source: Any, array: Any, target: DvidArray) -> Box:
 def _region(region: Region, shape: tuple[int, ...], target: DvidArray) -> Box:
     box = region if isinstance(region, Box) else _named(region, target)
     if box.shape != tuple(shape[1:]):
-        raise ValueError(f"the region {box} has shape {box.shape}, the source {shape[1:]}")
+        raise ValueError(
+            f"the region {box} has shape {box.shape}, the source {shape[1:]}"
+            + selection.turned(shape[1:], box.shape)
+        )
     return box
 
 
 def _named(region: Any, target: DvidArray) -> Box:
     """Slices as a box; they count from the target's position 0, as in an assignment."""
-    picked = selection.basic(region, target._axes(grows=True)).shifted(target.origin)
-    axes = picked.axes
-    whole = isinstance(axes[0], range) and axes[0] == range(target.shape[0])
-    if not whole or not all(isinstance(axis, range) and axis.step == 1 for axis in axes):
+    ranges = _ranges(region, target)
+    if len(ranges) != 4 or ranges[0] != range(target.shape[0]):
         raise ValueError(
             f"region={region!r}: slices of c, x, y, z without steps, with all channels; or a Box"
         )
-    return Box(triple(axis.start for axis in axes[1:]), triple(axis.stop for axis in axes[1:]))  # type: ignore[union-attr]
+    return Box(triple(axis.start for axis in ranges[1:]), triple(axis.stop for axis in ranges[1:]))
+
+
+def _ranges(region: Any, target: DvidArray) -> list[range]:
+    """What slices select of each axis, one voxel after the other; nothing of another key."""
+    parts = region if isinstance(region, tuple) else (region,)
+    if not all(isinstance(part, slice | int) or part is Ellipsis for part in parts):
+        return []
+    picked = selection.basic(region, target._axes(grows=True)).shifted(target.origin)
+    return [axis for axis in picked.axes if isinstance(axis, range) and axis.step == 1]
 
 
 def _known(starts: Starts) -> tuple[int, int, int]:

@@ -1,11 +1,12 @@
-"""What an array does not do by itself, since it lives on a server: arithmetic, comparison, truth.
+"""What an array does not do by itself, since it lives on a server: arithmetic, comparison, truth,
+and numpy's methods.
 
 Owns the refusals, each with its remedy.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -13,6 +14,18 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 class Refusals(NDArrayOperatorsMixin):
     """Operators that name what to use instead."""
+
+    if not TYPE_CHECKING:  # which would take any name for one that is there
+
+        def __getattr__(self, name: str) -> Any:
+            remedy = ""
+            if hasattr(np.ndarray, name) and not name.startswith("_"):
+                remedy = (
+                    f": it lives on a server. Use arr.to_dask().{name}, which is lazy, or "
+                    f"arr[...].{name} of an array in memory"
+                )
+            text = f"{type(self).__name__!r} object has no attribute {name!r}{remedy}"
+            raise AttributeError(text, name=name, obj=self)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         raise TypeError(

@@ -287,6 +287,7 @@ class Node(HasRois):
         self, name: str, locked: bool, *, scale: int = 0, supervoxels: bool = False
     ) -> DvidArray:
         found = self._server._catalog.instance(self._uuid, name)
+        scale = integer(scale)
         if not 0 <= scale <= found.max_scale:
             raise ValueError(
                 f"{name!r} has scales 0 to {found.max_scale}, not {scale}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dvid_array import display
 from dvid_array.box import BlockGrid, Box, Triple, triple
 from dvid_array.client.catalog import Catalog
 from dvid_array.client.regions import Region
@@ -22,7 +23,7 @@ from dvid_array.doors import door
 from dvid_array.errors import DvidTooLargeError
 from dvid_array.protocol import spans
 from dvid_array.protocol.spans import Mask, Spans
-from dvid_array.selection import integer
+from dvid_array.selection import integer, integers
 
 if TYPE_CHECKING:
     import dask.array
@@ -121,8 +122,8 @@ class Roi:
         limit = self._catalog.transport.settings.read_limit
         if box.size > limit:
             raise DvidTooLargeError(
-                f"a mask of {box.shape} voxels takes {box.size / 1e9:.3g} GB, more than the "
-                f"{limit / 1e9:.3g} GB allowed (Settings.max_bytes): use .to_dask()"
+                f"a mask of {box.shape} voxels takes {display.size(box.size)}, more than the "
+                f"{display.size(limit)} allowed (Settings.max_bytes): use .to_dask()"
             )
         return self.region.mask(box)
 
@@ -166,7 +167,7 @@ class Roi:
                 f"voxels are integers x, y, z: shape (3,) or (n, 3), not {points.dtype} of shape "
                 f"{points.shape}"
             )
-        blocks = np.atleast_2d(points).astype(np.int64) // np.array(self._block)
+        blocks = integers(np.atleast_2d(points)) // np.array(self._block)
         inside = spans.contains(self.spans, blocks)
         return inside if points.ndim == 2 else bool(inside[0])
 
@@ -225,7 +226,7 @@ class Roi:
                 f"rows are integers z, y, x0, x1: shape (n, 4), not {given.dtype} of shape "
                 f"{given.shape}"
             )
-        found = spans.checked(given.astype(np.int64))
+        found = spans.checked(integers(given))
         self._catalog.post_roi(self.uuid, self._name, found)
         self._spans = found
         return self
@@ -285,7 +286,17 @@ class SeenThrough:
         ----------
         roi : Roi
             Of any version and block size.
+
+        Raises
+        ------
+        TypeError
+            For anything else, as a mask or the name of a region.
         """
+        if not isinstance(roi, Roi):
+            raise TypeError(
+                f"a {type(roi).__name__} is no region of interest: take one by arr.node.roi(name), "
+                "or make one out of a mask by node.create_roi(name).post(mask)"
+            )
         view: DvidArray = copy.copy(self)
         view._volume = replace(self._volume, regions=(*self._volume.regions, roi.region))
         return view

@@ -100,6 +100,7 @@ class Selection:
         except ValueError:
             raise ValueError(
                 f"could not broadcast a value of shape {value.shape} into shape {self.shape}"
+                + turned(value.shape, self.shape)
             ) from None
         view = view[tuple(0 if n in self._new else slice(None) for n in range(view.ndim))]
         view = view[(..., *(None for _ in self._dropped))]
@@ -124,7 +125,23 @@ class Points:
 
 def integer(value: Any) -> int:
     """A plain integer; `TypeError` for anything that is not one."""
-    return operator.index(value)
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{value!r} is not an integer") from None
+
+
+def integers(values: Array) -> Indices:
+    """An array of integers as signed ones, where numpy would wrap those from 2^63 on around."""
+    if values.size and values.max() > np.iinfo(np.int64).max:
+        raise IndexError(f"{values.max()} is beyond DVID's coordinates, signed 32-bit integers")
+    return values.astype(np.int64)
+
+
+def turned(shape: Sequence[int], wanted: Sequence[int]) -> str:
+    """The remedy where axes come in the other order."""
+    back = tuple(shape) != tuple(wanted) == tuple(shape[::-1])
+    return ": axes are c, x, y, z, and .T turns z, y, x round" if back else ""
 
 
 def _shift(coordinates: Coordinates, by: int) -> Coordinates:
@@ -307,20 +324,19 @@ def _list(part: Array, axis: Axis) -> Indices:
         return np.flatnonzero(part).astype(np.int64) + axis.start
     if part.dtype.kind not in "iu":
         raise IndexError(f"a list of {part.dtype} is no index: voxels have integer coordinates")
-    indices = part.astype(np.int64)
     if axis.literal:
-        return indices
-    wrong = (indices < -size) | (indices >= size)
+        return integers(part)
+    wrong = (part < -size) | (part >= size)
     if wrong.any():
-        first = indices[wrong].flat[0]
+        first = part[wrong].flat[0]
         raise IndexError(f"index {first} is out of bounds for axis {axis.name} with size {size}")
+    indices = part.astype(np.int64)
     return np.where(indices < 0, indices + size, indices)
 
 
 def _slice(part: slice, axis: Axis) -> range:
     start, stop, step = (
-        None if value is None else operator.index(value)
-        for value in (part.start, part.stop, part.step)
+        None if value is None else integer(value) for value in (part.start, part.stop, part.step)
     )
     step = 1 if step is None else step
     if step == 0:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dvid_array import units
+from dvid_array import display, units
 from dvid_array.box import EMPTY, Box, triple
 from dvid_array.doors import door
 from dvid_array.errors import DvidTooLargeError
@@ -134,8 +134,8 @@ class SparseVolume:
         """
         if box.size > DEFAULT.read_limit:
             raise DvidTooLargeError(
-                f"a mask of {box.shape} voxels takes {box.size / 1e9:.3g} GB: take a smaller box, "
-                "or the voxels as .runs or .to_sparse()"
+                f"a mask of {box.shape} voxels takes {display.size(box.size)}: take a smaller "
+                "box, or the voxels as .runs or .to_sparse()"
             )
         nx, ny, _ = box.shape
         inside = self.clip(box).runs - np.array((*box.start, 0))

@@ -54,7 +54,7 @@ def store(
 
     Parameters
     ----------
-    source : numpy, dask or xarray array, or DvidArray
+    source : numpy, dask, xarray, zarr or h5py array, or DvidArray
         Axes c, x, y, z, or x, y, z for a volume of one channel. A DataArray has dims channel, x,
         y, z in any order, and its labels are the target's signed coordinates.
     target : DvidArray
@@ -131,11 +131,21 @@ def _checked(array: Any, box: Box, deposit: Deposit, *, lossy: bool) -> Any:
         array = casting.fitting(array, dtype)
     else:
         casting.fitting(np.empty(0, array.dtype), dtype)  # values are looked at part by part
+        _unmasked(array)
     if volume.instance.compression == "jpeg":
         if deposit.verify:
             raise ValueError("JPEG changes voxels: there is nothing to verify")
         _only_whole_blocks(box, covered, volume)
     return array
+
+
+def _unmasked(array: Any) -> None:
+    """Where blocks are put together out of chunks, masks would be lost."""
+    if isinstance(array._meta, np.ma.MaskedArray):
+        raise ValueError(
+            "the source's chunks are masked: dask.array.ma.filled(source, value) says what to "
+            "write there"
+        )
 
 
 def _only_whole_blocks(box: Box, covered: Box, volume: Volume) -> None:

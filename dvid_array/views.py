@@ -66,7 +66,7 @@ def _point_rows(xyz: ArrayLike) -> NDArray[np.int64]:
             f"points are integers x, y, z, or c, x, y, z: shape (n, 3) or (n, 4), not "
             f"{given.dtype} of shape {given.shape}"
         )
-    return given.astype(np.int64)
+    return selection.integers(given)
 
 
 @dataclass(frozen=True, slots=True)

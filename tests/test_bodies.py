@@ -253,8 +253,9 @@ def test_xarray(low: Labels, sent: list[Sent]) -> None:
 def test_a_mask_is_not_written(low: Labels, sent: list[Sent]) -> None:
     body = low.array.body(5)
     sent.clear()
-    with pytest.raises(DvidTypeError, match="write labels to the array itself"):
-        body[:, 0:5, 0:5, 0:5] = True
+    for value in (True, 1, np.ones(5, np.uint64)):
+        with pytest.raises(DvidTypeError, match="write labels to the array itself"):
+            body[:, 0:5, 0:5, 0:5] = value
     assert not [one for one in sent if one.method == "POST"]
 
 

@@ -96,6 +96,12 @@ def test_nobody_answers(address: str, error: type[Exception]) -> None:
     assert "is the address right, and does the server run?" in str(caught.value)
 
 
+def test_settings_are_settings() -> None:
+    wrong: Any = {"threads": 2}
+    with pytest.raises(TypeError, match=r"it takes a dvid_array\.Settings"):
+        dvid_array.open("http://127.0.0.1:1" + ADDRESS, settings=wrong)
+
+
 ANSWERS = {
     "a page": (Fault.page(), errors.DvidProtocolError, "is it a DVID"),
     "a page not found": (Fault.page(404), errors.DvidProtocolError, "is it a DVID"),

@@ -91,6 +91,40 @@ def test_what_is_no_array_becomes_one() -> None:
     np.testing.assert_array_equal(found.compute(), FLAT)
 
 
+def test_elements_that_numpy_does_not_know_are_converted() -> None:
+    """As tensors of torch have."""
+
+    class Tensor:
+        shape, dtype, ndim = FLAT.shape, "torch.uint8", 4
+
+        def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+            return FLAT
+
+    found, box = placed(Tensor(), gray(), None)
+    assert found is FLAT
+    assert box == Box((0, 0, 0), (2, 3, 4))
+
+
+@pytest.mark.parametrize("source", ["file.zarr", None, 5, {1: 2}, (n for n in (1, 2))], ids=type)
+def test_what_is_no_array(source: Any) -> None:
+    with pytest.raises(TypeError, match=f"of type {type(source).__name__} is no array: give one"):
+        placed(source, gray(), None)
+
+
+@pytest.mark.parametrize("region", [5, "auto", ((0, 0, 0), (2, 3, 4)), s_[:, [1, 2]], s_[:, None]])
+def test_what_is_no_region(region: Any) -> None:
+    with pytest.raises((ValueError, IndexError), match=r"slices of c, x, y, z|axis c"):
+        placed(FLAT, gray(), region)
+
+
+def test_axes_in_another_order_have_their_remedy() -> None:
+    for region in (Box((0, 0, 0), (2, 3, 4)), s_[:, 0:2, 0:3, 0:4]):
+        with pytest.raises(ValueError, match=r"\.T turns z, y, x round"):
+            placed(FLAT[0].T, gray(), region)
+    with pytest.raises(ValueError, match=r"np\.moveaxis\(source, -1, 0\)"):
+        placed(np.zeros((2, 3, 4, 4), np.uint8), gray(kind="rgba8blk"), None)
+
+
 def test_volumes_go_where_they_lie() -> None:
     """And are not read for it."""
     source = gray(name="other", locked=True)

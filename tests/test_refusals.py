@@ -77,6 +77,23 @@ def test_ufuncs(
     assert not sent
 
 
+@pytest.mark.parametrize("name", ["mean", "max", "T", "astype", "transpose", "reshape", "copy"])
+def test_methods_of_numpy(filled: Callable[..., Volume], sent: list[Sent], name: str) -> None:
+    array, _ = filled()
+    sent.clear()
+    with pytest.raises(AttributeError, match=rf"arr\.to_dask\(\)\.{name},.*arr\[\.\.\.\]\.{name} "):
+        getattr(array, name)
+    assert not hasattr(array, name)
+    assert not sent
+    assert hasattr(array[...], name)
+
+
+@pytest.mark.parametrize("name", ["no_such_name", "__array_interface__", "_private"])
+def test_other_names_are_missing_as_anywhere(filled: Callable[..., Volume], name: str) -> None:
+    with pytest.raises(AttributeError, match=f"'DvidArray' object has no attribute '{name}'$"):
+        getattr(filled()[0], name)
+
+
 def test_the_remedies_work(filled: Callable[..., Volume]) -> None:
     array, truth = filled()
     lazy, other = array.to_dask(), da.asarray(truth)

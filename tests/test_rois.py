@@ -139,6 +139,14 @@ def test_what_is_no_point(region: tuple[Roi, np.ndarray], points: Any) -> None:
         region[0].contains(points)
 
 
+def test_unsigned_points_are_not_wrapped_around(region: tuple[Roi, np.ndarray]) -> None:
+    far = np.array([[2**64 - 3, 0, 0]], np.uint64)
+    with pytest.raises(IndexError, match="beyond DVID's coordinates"):
+        region[0].contains(far)
+    with pytest.raises(IndexError, match="beyond DVID's coordinates"):
+        region[0].post_spans(np.insert(far, 3, 0, axis=1))
+
+
 @pytest.mark.parametrize(
     ("start", "stop", "error"),
     [
@@ -431,6 +439,12 @@ def test_it_is_not_written(seen: tuple[DvidArray, Roi, np.ndarray], sent: list[S
         with pytest.raises(DvidTypeError, match="write to the array itself"):
             write()
     assert sent == []
+
+
+@pytest.mark.parametrize("wrong", ["brain", np.ones((2, 2, 2), bool), None], ids=type)
+def test_what_is_no_region(seen: tuple[DvidArray, Roi, np.ndarray], wrong: Any) -> None:
+    with pytest.raises(TypeError, match=f"a {type(wrong).__name__} is no region.*create_roi"):
+        seen[0].where(wrong)
 
 
 def test_the_region_stays_as_it_was(node: Node) -> None:

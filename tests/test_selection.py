@@ -149,6 +149,10 @@ def test_values_spread_as_numpy_assigns(key: Any, data: st.DataObject) -> None:
     np.testing.assert_array_equal(ours, expected)
 
 
+FAR = np.array([2**64 - 3, 1], np.uint64)
+"""Signed, it would count from the end."""
+
+
 @pytest.mark.parametrize(
     ("key", "error", "words"),
     [
@@ -174,7 +178,8 @@ def test_values_spread_as_numpy_assigns(key: Any, data: st.DataObject) -> None:
         ((slice(None), [True] * 4), IndexError, "mask has 4 entries, axis x has 5"),
         (TRUTH > 3, IndexError, "one dimension.*masks of the whole array"),
         (slice(None, None, 0), ValueError, "step cannot be zero"),
-        (slice(1.5), TypeError, "integer"),
+        (slice(1.5), TypeError, "1.5 is not an integer"),
+        ((0, FAR), IndexError, "index 18446744073709551613 is out of bounds for axis x"),
     ],
 )
 def test_refused_keys(key: Any, error: type[Exception], words: str) -> None:
@@ -192,6 +197,7 @@ def test_refused_keys(key: Any, error: type[Exception], words: str) -> None:
         ((0, [0, 1], [0, 1, 2], 0), "do not broadcast"),
         ((0, [0.5], 0, 0), "integer coordinates"),
         ((0, [5], 0, 0), "out of bounds for axis x"),
+        ((0, FAR, 0, 0), "18446744073709551613 is out of bounds for axis x"),
         (np.ones((2, 5), bool), "mask has shape"),
     ],
 )
@@ -282,6 +288,22 @@ def test_integers_and_lists_do_not_grow() -> None:
 def test_literal_coordinates(part: Any, expected: list[int]) -> None:
     (found,) = selection.basic((part,), [Axis("x", -4, 7, literal=True)]).axes
     assert list(found) == expected
+
+
+def test_unsigned_lists_are_not_wrapped_around() -> None:
+    axis = Axis("x", -4, 7, literal=True)
+    with pytest.raises(IndexError, match="18446744073709551613 is beyond DVID's coordinates"):
+        selection.basic((FAR,), [axis])
+    assert selection.basic((FAR[1:],), [axis]).axes[0].tolist() == [1]  # type: ignore[union-attr]
+
+
+def test_values_in_the_other_order_of_axes_have_their_remedy() -> None:
+    for key, shape in (((0,), (4, 3, 5)), ((slice(None),), (4, 3, 5, 2))):
+        wrong = np.zeros(selection.basic(key, AXES).shape[::-1])
+        with pytest.raises(ValueError, match=r"broadcast .*: axes are c, x, y, z, and \.T turns"):
+            selection.basic(key, AXES).spread(wrong)
+        with pytest.raises(ValueError, match=r"into shape \(.*\)$"):
+            selection.basic(key, AXES).spread(np.zeros((*shape, 7)))
 
 
 def test_literal_steps_go_forward() -> None:

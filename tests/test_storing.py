@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -151,16 +152,20 @@ def test_other_things_are_no_target(node: Node) -> None:
 
 # Refusals, all of them before a voxel is sent.
 
+MASKED = np.ma.masked_less(np.arange(64, dtype="u1").reshape(1, 4, 4, 4), 9)
+
 
 @pytest.mark.parametrize(
     ("source", "error", "match"),
     [
         (np.full((1, 4, 4, 4), 256), ValueError, "256 does not fit"),
         (np.zeros((1, 4, 4, 4), "f4"), TypeError, "astype"),
+        (MASKED, ValueError, r"masked: \.filled"),
+        (da.from_array(MASKED), ValueError, r"masked: dask\.array\.ma\.filled"),
     ],
 )
 def test_values_are_cast_without_loss(
-    node: Node, sent: list[Sent], source: np.ndarray, error: type[Exception], match: str
+    node: Node, sent: list[Sent], source: Any, error: type[Exception], match: str
 ) -> None:
     array = node.create("v", "uint8", block=BLOCK)
     store(np.full((1, 4, 4, 4), 255, np.int64), array)
@@ -169,6 +174,14 @@ def test_values_are_cast_without_loss(
     with pytest.raises(error, match=match):
         store(source, array)
     assert not posts(sent)
+
+
+def test_the_remedies_of_masks_work(node: Node) -> None:
+    array = node.create("v", "uint8", block=BLOCK)
+    for filled in (MASKED.filled(3), da.ma.filled(da.from_array(MASKED), 3)):
+        array[:, 0:4, 0:4, 0:4] = 0
+        store(filled, array)
+        np.testing.assert_array_equal(array[...], MASKED.filled(3))
 
 
 def test_what_takes_no_writes(node: Node, sent: list[Sent]) -> None:

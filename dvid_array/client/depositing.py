@@ -49,7 +49,7 @@ class Deposit:
             Whatever the fault was; it is in `.first`, and the part in `.part`.
         """
         try:
-            return self._deposit(box, np.asarray(values))
+            return self._deposit(box, self._fitting(box, values))
         except DvidWriteError as error:
             error.part = box
             raise
@@ -58,19 +58,22 @@ class Deposit:
             told.part = box
             raise told from error
 
-    def _deposit(self, box: Box, values: Array) -> int:
+    def _fitting(self, box: Box, values: Any) -> Array:
         kind = self.volume.instance.kind
-        if values.shape != (kind.channels, *box.shape):  # else one voxel could fill a block
+        if np.shape(values) != (kind.channels, *box.shape):  # else one voxel could fill a block
             raise ValueError(
-                f"a chunk of the source has shape {values.shape} where its array says "
+                f"a chunk of the source has shape {np.shape(values)} where its array says "
                 f"{(kind.channels, *box.shape)}"
             )
-        fitted = casting.fitting(values, kind.dtype)
+        return casting.fitting(values, kind.dtype)
+
+    def _deposit(self, box: Box, values: Array) -> int:
+        kind = self.volume.instance.kind
         volume = _alone(self.volume)
         if not (self.sums or self.verify):
-            writing.deposit(volume, _grid(box, fitted), self.how)
+            writing.deposit(volume, _grid(box, values), self.how)
             return 0
-        data = voxels.to_bytes(fitted, kind.dtype)
+        data = voxels.to_bytes(values, kind.dtype)
         ordered = voxels.from_bytes(data, box.shape, kind.dtype, kind.channels)
         writing.deposit(volume, _grid(box, ordered), self.how)
         checksum = zlib.crc32(data)

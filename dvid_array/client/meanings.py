@@ -13,7 +13,6 @@ import urllib3
 
 from dvid_array import errors
 from dvid_array.client.redaction import redacted
-from dvid_array.settings import Settings
 
 Kinds = type[BaseException] | tuple[type[BaseException], ...]
 
@@ -25,14 +24,13 @@ class ShortBody(Exception):
     """A body ended before everything expected of it had come."""
 
 
-def meaning(
-    fault: Exception, settings: Settings
-) -> tuple[type[errors.DvidError] | None, str, bool]:
-    """Error class, words and whether to try again; for faults below HTTP."""
+def meaning(fault: Exception, **words: object) -> tuple[type[errors.DvidError] | None, str, bool]:
+    """Error class, words and whether to try again; for faults below HTTP. `words` are how long
+    was waited: `connect` seconds for a connection, and `silence` for a byte."""
     why = redacted(str(list(_layers(fault))[-1]))[:300]
     for kinds, error, text, again in MEANINGS:
         if holds(fault, kinds):
-            return error, text.format(why=why, seconds=settings.connect_timeout), again
+            return error, text.format(why=why, **words), again
     return None, why, False
 
 
@@ -40,7 +38,7 @@ MEANINGS: tuple[tuple[Kinds, type[errors.DvidError], str, bool], ...] = (
     (
         requests.exceptions.ConnectTimeout,
         errors.DvidTimeoutError,
-        "could not be reached within {seconds:g} s (Settings.connect_timeout): is the address "
+        "could not be reached within {connect:g} s (Settings.connect_timeout): is the address "
         "right, and does the server run?",
         True,
     ),
@@ -53,15 +51,15 @@ MEANINGS: tuple[tuple[Kinds, type[errors.DvidError], str, bool], ...] = (
     (
         (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError),
         errors.DvidTimeoutError,
-        "no byte came for too long (Settings.read_timeout, .post_timeout); "
-        "a post may still have landed",
+        "no byte came for {silence}",
         False,
     ),
     (ssl.SSLEOFError, errors.DvidConnectionError, "the connection broke: {why}", True),
     (
         requests.exceptions.SSLError,
         errors.DvidConnectionError,
-        "TLS failed (Settings.ca_bundle names certificates of your own to trust): {why}",
+        "TLS failed: does the server speak https? (Settings.ca_bundle names certificates of your "
+        "own to trust; {why})",
         False,
     ),
     (ShortBody, errors.DvidProtocolError, "the answer is cut: {why}", True),

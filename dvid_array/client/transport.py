@@ -214,14 +214,13 @@ class Transport:
         headers = {"Accept-Encoding": "identity"}
         if credentials.token:
             headers["Authorization"] = f"Bearer {credentials.token}"
-        silence = settings.read_timeout if call.method == "GET" else settings.post_timeout
         response = connections.session(self.origin, settings).request(
             call.method,
             f"{self.origin}{call.path}?{urlencode(query, safe=',:')}",
             data=cast(bytes, call.body),
             headers=headers,
             stream=True,
-            timeout=(settings.connect_timeout, silence),
+            timeout=(settings.connect_timeout, getattr(settings, _silence(call))),
             # following a POST would repeat it elsewhere, or turn it into a GET
             allow_redirects=call.method == "GET",
         )
@@ -270,13 +269,22 @@ class Transport:
             passing = fault.status in (502, 503, 504)
             again = passing and (call.repeatable or fault.status == 503)
             return Fault(fault, again, landed=isinstance(fault, LANDED))
-        kind, text, again = meaning(fault, self.settings)
+        name = _silence(call)
+        silence = f"{getattr(self.settings, name):g} s (Settings.{name})"
+        if call.method != "GET":
+            silence += "; what was asked may still be done"
+        kind, text, again = meaning(fault, connect=self.settings.connect_timeout, silence=silence)
         if kind is None:
             raise fault
         unreached = holds(fault, UNREACHED)
         again = again and (answered if unreached else call.repeatable)
         error = kind(f"{self.origin}: {text}", **self._shown(call))
         return Fault(error, again, landed=not unreached)
+
+
+def _silence(call: Call) -> str:
+    """The setting that says how long no byte may come."""
+    return "read_timeout" if call.method == "GET" else "post_timeout"
 
 
 class _Enough(Exception):

@@ -18,8 +18,8 @@ from dvid_array.errors import DvidProtocolError
 from dvid_array.facts import LABEL_BLOCK_MULTIPLE, LEGACY_NAMES, Kind
 from dvid_array.protocol.documents import check
 
-MAX_IMAGE_SCALE = 30
-"""Beyond it every volume is one voxel."""
+MOST_SCALE = 30
+"""Beyond it every volume is one voxel. DVID takes up to 255, and then cannot be written."""
 
 
 def config(kind: str, name: str, **settings: str | None) -> dict[str, str]:
@@ -53,8 +53,8 @@ def volume_configs(
     if kind.has_scales or not max_scale:
         settings |= {"extents": extents, "resolution": resolution}
         return [volume_config(kind, name, max_scale=max_scale, **settings)]
-    if not 0 < max_scale <= MAX_IMAGE_SCALE:
-        raise ValueError(f"max_scale={max_scale} is not between 0 and {MAX_IMAGE_SCALE}")
+    if not 0 < max_scale <= MOST_SCALE:
+        raise ValueError(f"max_scale={max_scale} is not between 0 and {MOST_SCALE}")
     size = _three(resolution, "resolution", float)
     return [
         volume_config(
@@ -92,9 +92,9 @@ def volume_config(
     multiple = LABEL_BLOCK_MULTIPLE if kind.family == "labels" else 1
     if any(n < 1 or n % multiple for n in block):
         raise ValueError(f"block {block}: a {kind.name} takes positive multiples of {multiple}")
-    if max_scale is not None and not 0 <= max_scale <= (255 if kind.has_scales else 0):
+    if max_scale is not None and not 0 <= max_scale <= (MOST_SCALE if kind.has_scales else 0):
         raise ValueError(
-            f"max_scale={max_scale}: a labelmap has scales 0 to 255, "
+            f"max_scale={max_scale}: a labelmap has scales 0 to {MOST_SCALE}, "
             "a coarser scale of an image is an instance of its own"
         )
     if not 0 <= background <= 255:

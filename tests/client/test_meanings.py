@@ -10,11 +10,11 @@ import urllib3
 
 from dvid_array import errors
 from dvid_array.client.meanings import UNREACHED, ShortBody, holds, meaning
-from dvid_array.settings import Settings
 
 POOL = urllib3.HTTPConnectionPool("host", 8000)
 REFUSED = urllib3.exceptions.NewConnectionError(POOL, "refused")  # type: ignore[arg-type]
 CONNECTION, TIMEOUT = errors.DvidConnectionError, errors.DvidTimeoutError
+WAITED = {"connect": 5.0, "silence": "120 s"}
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,9 @@ CONNECTION, TIMEOUT = errors.DvidConnectionError, errors.DvidTimeoutError
             "is the address right",
             True,
         ),
-        (requests.exceptions.ReadTimeout("late"), TIMEOUT, "no byte came", False),
-        (TimeoutError("late"), TIMEOUT, "no byte came", False),
-        (requests.exceptions.SSLError("bad certificate"), CONNECTION, "ca_bundle", False),
+        (requests.exceptions.ReadTimeout("late"), TIMEOUT, "no byte came for 120 s", False),
+        (TimeoutError("late"), TIMEOUT, "no byte came for 120 s", False),
+        (requests.exceptions.SSLError("bad certificate"), CONNECTION, "speak https?", False),
         (requests.exceptions.SSLError(ssl.SSLEOFError("eof")), CONNECTION, "broke", True),
         (ShortBody("after 7 bytes"), errors.DvidProtocolError, "after 7 bytes", True),
         (ConnectionResetError("reset"), CONNECTION, "failed: reset", True),
@@ -42,18 +42,18 @@ CONNECTION, TIMEOUT = errors.DvidConnectionError, errors.DvidTimeoutError
     ],
 )
 def test_meanings(fault: Exception, kind: type[errors.DvidError], words: str, again: bool) -> None:
-    found, text, more = meaning(fault, Settings())
+    found, text, more = meaning(fault, **WAITED)
     assert (found, more) == (kind, again)
     assert words in text
 
 
 def test_faults_of_our_own_mean_nothing() -> None:
-    assert meaning(ZeroDivisionError("mine"), Settings())[0] is None
+    assert meaning(ZeroDivisionError("mine"), **WAITED)[0] is None
 
 
 def test_secrets_stay_out_of_the_words() -> None:
     fault = ConnectionError("GET /api?admintoken=planted with Authorization: Bearer planted")
-    assert "planted" not in meaning(fault, Settings())[1]
+    assert "planted" not in meaning(fault, **WAITED)[1]
 
 
 def test_layers_are_looked_through() -> None:

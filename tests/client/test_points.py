@@ -200,6 +200,8 @@ def test_kept_blocks_are_not_asked_about(node: Node, sent: list[Sent]) -> None:
         ([[-1, 0, 0, 0]], IndexError),
         ([[0, 0, 1 << 40]], IndexError),
         ([[0, 0, -(1 << 40)]], IndexError),
+        (np.array([[2**64 - 3, 0, 0]], np.uint64), IndexError),
+        (np.array([[2**64 - 1, 0, 0, 0]], np.uint64), IndexError),
     ],
 )
 def test_bad_points(labels: Labels, sent: list[Sent], xyz: Any, error: type[Exception]) -> None:

@@ -6,6 +6,7 @@ What every fault does to every kind of call is in `test_faults`.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from dataclasses import replace
@@ -78,10 +79,12 @@ def test_a_post_that_may_not_be_repeated_is_not(path: FaultyProxy, name: str) ->
 @pytest.mark.parametrize("call", [GET, REPEATABLE, ONCE], ids=["get", "repeatable", "once"])
 def test_silence_is_not_repeated(path: FaultyProxy, call: Call) -> None:
     path.add(Fault.stall(), times=-1)
-    with pytest.raises(errors.DvidTimeoutError, match="no byte came") as caught:
-        transport(path, read_timeout=0.2, post_timeout=0.2).document(call)
+    with pytest.raises(errors.DvidTimeoutError, match=r"no byte came for 0\.\d s") as caught:
+        transport(path, read_timeout=0.2, post_timeout=0.3).document(call)
     assert len(path.requests) == 1
     assert caught.value.uncertain
+    told = {"GET": r"0\.2 s \(Settings\.read_timeout\)$", "POST": r"0\.3 .*\); what .* be done$"}
+    assert re.search(told[call.method], str(caught.value))
 
 
 def test_reads_and_posts_have_their_own_patience(path: FaultyProxy) -> None:

@@ -123,7 +123,7 @@ def test_every_type_has_a_configuration(kind: str) -> None:
         ({"max_scale": 1}, "is an instance of its own"),
         ({"kind": "labelblk", "max_scale": 1}, "is an instance of its own"),
         ({"max_scale": -1}, "max_scale=-1"),
-        ({"kind": "labelmap", "max_scale": 256}, "max_scale=256"),
+        ({"kind": "labelmap", "max_scale": 31}, "max_scale=31: a labelmap has scales 0 to 30"),
         ({"background": 256}, "background=256"),
         ({"background": -1}, "background=-1"),
         ({"compression": "zip"}, "zip"),
