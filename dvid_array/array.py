@@ -331,7 +331,7 @@ class DvidArray(Scaled, SeenThrough, Labelled, Pointed, Refusals):
     def to_xarray(self, chunks: Any = None, *, physical: bool = False) -> xarray.DataArray:
         """A lazy DataArray of what is stored (of a window: of the window), with labels on channel,
         x, y, z: signed voxels, or where voxels start in `units` (`physical`); `chunks` as in
-        `xarray.open_dataset`."""
+        `to_dask`, with dims by name, make it of dask."""
         made: xarray.DataArray = door("xarray").to_xarray(self, chunks, physical=physical)
         return made
 

@@ -163,8 +163,10 @@ def open_dataset(
     source : str, Node, DvidArray or sequence of DvidArray
         An address that `open` takes, or one of a version (``dvid://host:port/<version>``), all of
         whose volumes are shown; arrays that are open.
-    chunks : int, dict, "auto" or {}, optional
-        Makes dask arrays, ``{}`` of whole blocks; see `xarray.open_dataset`.
+    chunks : optional
+        Makes dask arrays, in chunks as `DvidArray.to_dask` makes them: ``{}`` or "auto", sizes
+        (rounded up to whole blocks), or lengths; of some dims by name, ``{"x": 256}``. All
+        variables have the same.
     drop_variables : str or iterable of str, optional
         Names to leave out, without opening them.
     version, scale, supervoxels, token, settings

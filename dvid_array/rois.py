@@ -297,8 +297,13 @@ class SeenThrough:
                 f"a {type(roi).__name__} is no region of interest: take one by arr.node.roi(name), "
                 "or make one out of a mask by node.create_roi(name).post(mask)"
             )
+        found: DvidArray = self._through(roi.region)
+        return found
+
+    def _through(self: Any, *regions: Region) -> DvidArray:
+        """The same view, seen through further regions."""
         view: DvidArray = copy.copy(self)
-        view._volume = replace(self._volume, regions=(*self._volume.regions, roi.region))
+        view._volume = replace(self._volume, regions=(*self._volume.regions, *regions))
         return view
 
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dvid_array.coordinates import DIMS, SPACING, voxels
+
 if TYPE_CHECKING:
     import xarray as xr
 
-DIMS = ("channel", "x", "y", "z")
 VOXELS = ("", "1", "voxel", "voxels")
 """Units that labels of voxels may have."""
 
@@ -60,16 +61,15 @@ def _start(source: xr.DataArray, dim: str) -> int | None:
     dropped."""
     if dim not in source.coords:
         return None
-    labels = np.atleast_1d(source.coords[dim].values)
-    units = str(source.coords[dim].attrs.get("units", ""))
-    if units not in VOXELS:
+    labels, told = source.coords[dim].values, source.coords[dim].attrs
+    units = str(told.get("units", ""))
+    if units not in VOXELS and SPACING not in told:
         raise ValueError(f"labels of {dim} are in {units}: divide them by the size of a voxel")
-    if labels.dtype.kind not in "iuf" or not np.array_equal(labels, np.rint(labels)):
-        raise ValueError(f"labels of {dim} are no whole numbers of voxels: {labels[:3]}")
-    steps = np.unique(np.diff(labels.astype(np.int64)))
+    starts = voxels(dim, labels, told)
+    steps = np.unique(np.diff(starts))
     if any(steps != 1):
         raise ValueError(
             f"labels of {dim} have steps of {', '.join(map(str, steps[:3]))}, not of 1 voxel: "
             + ("sortby() turns them round" if all(steps == -1) else "is it another scale?")
         )
-    return int(labels[0]) if len(labels) else None
+    return int(starts[0]) if len(starts) else None

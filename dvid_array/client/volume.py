@@ -103,10 +103,10 @@ class Volume:
             self.key, lambda: registry.Extents(self.instance.extents)
         )
 
-    def token(self, *view: object) -> tuple[object, ...]:
-        """What names the data of a view: the same in every process, and other when it may have
-        changed. On an open version that asks for the repo's mutation count, one request."""
-        changes = None if self.locked else self.catalog.repo(self.uuid).mutation_id
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What names the data, the same in every process; on an open version only together with
+        `changes`."""
         instance = self.instance
         return (
             "dvid_array",
@@ -119,10 +119,18 @@ class Volume:
             self.supervoxels,
             self.masked_by,
             *(region.token for region in self.regions),
-            changes,
             (self.body.label, self.body.blocks) if self.body else None,
-            *view,
         )
+
+    def changes(self) -> int | None:
+        """What grows when the data of an open version may have changed: the repo's mutation count,
+        one request. None of a committed one."""
+        return None if self.locked else self.catalog.repo(self.uuid).mutation_id
+
+    def token(self, *view: object) -> tuple[object, ...]:
+        """What names the data of a view: the same in every process, and other when it may have
+        changed. One request on an open version."""
+        return (*self.identity, self.changes(), *view)
 
     def refreshed(self) -> Volume:
         """The same volume with extents and lock state as they are now."""

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 from dask.base import tokenize
@@ -85,6 +86,33 @@ def test_leases_are_settings_of_the_source() -> None:
 def test_there_are_two_orders(order: Any) -> None:
     with pytest.raises(ValueError, match="in C or in F order"):
         graphs.to_dask(committed(), order=order)
+
+
+def test_chunks_that_were_chosen(sent: list[Sent]) -> None:
+    """Their names are what is said of the data, so nothing is asked even of an open version."""
+    array = offline.array(locked=False, extents=Box((0, 0, 0), (128,) * 3))
+    cut = ((1,), (64, 64), (128,), (128,))
+    made = [
+        graphs.in_chunks(array, one, said) for one in (cut, ((1,), *cut[:0:-1])) for said in "ab"
+    ]
+    assert len({lazy.name for lazy in made}) == 4
+    assert made[0].chunks == cut
+    assert graphs.in_chunks(array, cut, "a").name == made[0].name
+    assert not sent
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_graph_tells_what_it_reads(order: Any) -> None:
+    """Through arithmetic and pickles; computed ones have forgotten."""
+    array, other = committed(), committed(name="other")
+    lazy = graphs.to_dask(array, order=order)[0, ::-1] + graphs.to_dask(other)[0] * 2
+    for graph in (lazy, pickle.loads(pickle.dumps(lazy))):
+        for name in ("gray", "other"):
+            found = graphs.source_of(graph, lambda one, name=name: one.instance == name)
+            assert found is not None
+            assert found.instance == name
+        assert graphs.source_of(graph, lambda one: one.instance == "third") is None
+    assert graphs.source_of(da.ones(3), lambda _: True) is None
 
 
 # Warnings.

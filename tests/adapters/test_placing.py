@@ -102,6 +102,25 @@ def test_what_was_opened_goes_back_to_its_place(
         np.testing.assert_array_equal(other.stored[...], values)
 
 
+@pytest.mark.parametrize("chunks", [None, {}])
+def test_labels_in_units_are_voxels_too(
+    node: Node, labelled: xr.DataArray, values: np.ndarray, chunks: dict[str, int] | None
+) -> None:
+    """Where they tell how far voxels are apart, as `physical=True` makes them."""
+    size = {"block": BLOCK, "resolution": (8, 8, 40), "units": "nm"}
+    target, other = (node.create(name, "uint8", **size) for name in ("v", "w"))
+    store(labelled, target)
+    source = target.to_xarray(chunks, physical=True)
+    assert source.z[0] == 7 * 40
+    store(source, other)
+    assert (other.minindex[1:], other.shape[1:]) == (START, STOP)
+    np.testing.assert_array_equal(other.stored[...], values)
+    with pytest.raises(
+        ValueError, match=r"labels of x are no whole numbers of voxels: -0\.16 where"
+    ):
+        store(source.assign_coords(x=source.x / 1000), other)
+
+
 def test_the_values_stay_lazy(target: dvid_array.DvidArray) -> None:
     coords = {dim: np.arange(a, b) for dim, a, b in zip("xyz", START, STOP, strict=True)}
     lazy = da.ones(SHAPE, chunks=11, dtype=np.uint8)

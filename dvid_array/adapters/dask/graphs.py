@@ -6,7 +6,9 @@ task slices the array, in whichever process it runs.
 
 from __future__ import annotations
 
+import sys
 import warnings
+from collections.abc import Callable
 from typing import Any, Literal
 
 import dask.array
@@ -37,13 +39,39 @@ def to_dask(
     cut = chunking.chunks(chunks, array.blocked_axes)
     _warn(cut, array)
     source = array if leases is None else array.with_settings(leases=leases)
+    token = tokenize(array, cut, order, leases)
+    return _graph(COrdered(source) if order == "C" else source, array.instance, cut, token)
+
+
+def in_chunks(
+    array: DvidArray, cut: tuple[chunking.Lengths, ...], *data: object
+) -> dask.array.Array:
+    """An array in chunks that were chosen, named after what is said of its data: no request."""
+    _warn(cut, array)
+    return _graph(array, array.instance, cut, tokenize(cut, *data))
+
+
+def _graph(
+    source: Any, name: str, cut: tuple[chunking.Lengths, ...], token: str
+) -> dask.array.Array:
     made: dask.array.Array = dask.array.from_array(  # type: ignore[no-untyped-call]
-        COrdered(source) if order == "C" else source,
+        source,
         chunks=cut,
-        name=f"dvid-{array.instance}-{tokenize(array, cut, order, leases)}",
-        meta=np.empty((0,) * array.ndim, array.dtype),
+        name=f"dvid-{name}-{token}",
+        meta=np.empty((0,) * source.ndim, source.dtype),
     )
     return made
+
+
+def source_of(lazy: dask.array.Array, wanted: Callable[[DvidArray], bool]) -> DvidArray | None:
+    """The array that a graph reads, where it still names it: the first that is wanted."""
+    for name, layer in lazy.dask.layers.items():
+        if name.startswith("original-"):
+            found: Any = layer[name]
+            found = getattr(found, "_array", found)  # what puts it into C order
+            if isinstance(found, DvidArray) and wanted(found):
+                return found
+    return None
 
 
 class COrdered:
@@ -74,7 +102,7 @@ def _warn(cut: tuple[chunking.Lengths, ...], array: DvidArray) -> None:
         warnings.warn(
             f"{number:,} chunks: dask needs about 0.1 ms and 1 kB for each in every step of a "
             f"computation; {_larger(array)}",
-            stacklevel=4,
+            stacklevel=_outside(),
         )
     times = chunking.over_read(cut, array.blocked_axes)
     if times > WASTE:
@@ -82,8 +110,16 @@ def _warn(cut: tuple[chunking.Lengths, ...], array: DvidArray) -> None:
             f"these chunks read each block {times:.1f} times: make them multiples of the blocks "
             f"{array.block_shape[1:]}, cut where blocks begin, as "
             f"chunks={chunking.whole_blocks(cut, array.blocked_axes)} is",
-            stacklevel=4,
+            stacklevel=_outside(),
         )
+
+
+def _outside() -> int:
+    """How far up the line lies that called this library, by whichever door."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("dvid_array."):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _larger(array: DvidArray) -> str:

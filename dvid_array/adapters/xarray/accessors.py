@@ -6,7 +6,8 @@ other versions. Must not know requests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
@@ -14,10 +15,16 @@ import numpy as np
 import xarray as xr
 
 from dvid_array import opening
+from dvid_array.adapters.xarray.datasets import ARRAY, attributes
 from dvid_array.adapters.xarray.engine import to_xarray
-from dvid_array.adapters.xarray.labels import DIMS, SPACING, containing, inside, step, voxels
+from dvid_array.adapters.xarray.labels import containing, inside, step, voxels
 from dvid_array.array import DvidArray
 from dvid_array.box import Box, triple
+from dvid_array.client.regions import Region
+from dvid_array.coordinates import DIMS
+from dvid_array.doors import door
+from dvid_array.rois import Roi
+from dvid_array.settings import DEFAULT, Settings
 from dvid_array.storing import store
 
 Shown = TypeVar("Shown", xr.DataArray, xr.Dataset)
@@ -29,16 +36,19 @@ class Places(Generic[Shown]):
     def __init__(self, shown: Shown) -> None:
         self._shown: Shown = shown
 
-    def box(self, start: Sequence[int], stop: Sequence[int]) -> Shown:
+    def box(self, start: Sequence[int | None], stop: Sequence[int | None]) -> Shown:
         """The half-open box from `start` to `stop` (x, y, z), lazily.
 
-        Corners are DVID's voxels at scale 0, whatever the labels are. A coarser voxel is taken
-        where any of it lies in the box. Slices of `.sel`, in contrast, include their end.
+        Corners are DVID's voxels at scale 0, whatever the labels are; None is no bound. A coarser
+        voxel is taken where any of it lies in the box. Slices of `.sel`, in contrast, include their
+        end. Of points those are taken that lie in the box.
 
         Raises
         ------
         ValueError
-            For a box that ends before it starts, or misses the one plane that is left of an axis.
+            For a box that ends before it starts, or misses the one plane that is left of an axis;
+            and where labels of an axis are gone, or no voxel starts at them, as `coarsen` and
+            `interp` leave them.
         """
         picked: Shown = self._shown.isel(inside(self._shown.coords, start, stop))
         return picked
@@ -53,6 +63,8 @@ class Places(Generic[Shown]):
         ------
         KeyError
             For a point that no voxel shown holds.
+        ValueError
+            Where labels repeat, or no voxel starts at them.
         """
         wanted = {"x": x, "y": y, "z": z}
         picked: Shown = self._shown.isel(containing(self._shown.coords, wanted))
@@ -71,7 +83,7 @@ class DataTreeAccessor:
     def __init__(self, tree: xr.DataTree) -> None:
         self._tree = tree
 
-    def box(self, start: Sequence[int], stop: Sequence[int]) -> xr.DataTree:
+    def box(self, start: Sequence[int | None], stop: Sequence[int | None]) -> xr.DataTree:
         """The half-open box from `start` to `stop` (x, y, z, voxels of scale 0) at every scale: of
         coarser voxels those that hold any of it."""
         return self._each(lambda shown: shown.dvid.box(start, stop))
@@ -90,26 +102,69 @@ class DataArrayAccessor(Places[xr.DataArray]):
 
     @cached_property
     def array(self) -> DvidArray:
-        """The volume this came from, opened anew by its attributes: two requests, the first time.
+        """The volume this came from, opened anew: two requests, the first time. The same as
+        `reopen()`."""
+        return self.reopen()
+
+    def reopen(
+        self, *, settings: Settings | None = None, regions: Iterable[Roi] | None = None
+    ) -> DvidArray:
+        """The volume this came from, opened anew by its attributes: two requests, and those that
+        find a body.
+
+        Attributes say which volume, at which version and scale, which body of it, and which region
+        DVID masks it with; they say so in files too. Settings and regions are none of them: they
+        are remembered from the opening, through selections, copies, loading and pickles, and by
+        dask arrays through arithmetic also. Files forget them, and arithmetic on values in memory.
+
+        Parameters
+        ----------
+        settings : Settings, optional
+            Left out, those that this was opened with, or where they are forgotten the default.
+        regions : iterable of Roi, optional
+            What it is seen through, as by `DvidArray.where`, or ``()`` for all of the volume. Left
+            out, what it was seen through.
 
         Raises
         ------
         ValueError
-            Where the attributes are gone, as arithmetic may drop them.
+            Where the attributes are gone, as arithmetic may drop them; and where this was seen
+            through regions that are forgotten: name them.
         """
-        attrs = self._shown.attrs
-        needed = ("dvid_server", "dvid_uuid", "dvid_instance", "dvid_scale")
-        if lost := [name for name in needed if name not in attrs]:
-            raise ValueError(
-                f"the attributes {', '.join(lost)} are gone, which say where this came from: "
-                "xr.set_options(keep_attrs=True) keeps attributes in arithmetic"
-            )
-        server, version, instance, scale = (attrs[name] for name in needed)
-        supervoxels = bool(attrs.get("dvid_supervoxels", 0))
+        server, version, instance, scale = _address(self._shown.attrs)
+        told = self._shown.attrs
+        known = _remembered(self._shown)
+        if settings is None and known is not None:
+            settings = known.settings
         array = opening.open(
-            server, version=version, instance=instance, scale=int(scale), supervoxels=supervoxels
+            server,
+            version=version,
+            instance=instance,
+            scale=scale,
+            supervoxels=bool(told.get("dvid_supervoxels", 0)),
+            settings=_masking(settings or DEFAULT, told.get("dvid_roi")),
         )
-        return array.body(int(attrs["dvid_body"])) if "dvid_body" in attrs else array
+        array = array._through(*self._regions(known, regions, scale))
+        return array.body(int(told["dvid_body"])) if "dvid_body" in told else array
+
+    def _regions(
+        self, known: DvidArray | None, given: Iterable[Roi] | None, scale: int
+    ) -> Iterable[Region]:
+        """What is seen through: what was given, or is remembered."""
+        if given is not None:
+            # each scale of an image is an instance, whose voxels are longer than it says itself
+            longest = max(
+                step(self._shown.coords[dim]) for dim in DIMS if dim in self._shown.coords
+            )
+            return [roi.region.halved((longest >> scale).bit_length() - 1) for roi in given]
+        if known is not None:
+            return known._volume.regions
+        if lost := np.atleast_1d(self._shown.attrs.get("dvid_regions", [])).tolist():
+            raise ValueError(
+                f"this was seen through {', '.join(lost)}, whose blocks are forgotten: say "
+                "reopen(regions=[node.roi(...)]), or regions=() for all of the volume"
+            )
+        return ()
 
     def store(self, target: DvidArray, **options: Any) -> Any:
         """Write this to a volume, where its labels say: `dvid_array.store`, whose options it takes.
@@ -123,51 +178,104 @@ class DataArrayAccessor(Places[xr.DataArray]):
         """
         return store(self._shown, target, **options)
 
-    def version(self, version: str) -> xr.DataArray:
+    def version(self, version: str, **how: Any) -> xr.DataArray:
         """The same voxels at another version, lazily: an id, a prefix, or a branch expression.
 
-        Voxels that the other version does not have are 0. Chunks are those of this array.
+        Voxels that the other version does not have are 0. Chunks are those of this array. What is
+        shown are voxels as they are stored: nothing is computed again.
+
+        Parameters
+        ----------
+        version : str
+            As `DvidArray.at` takes it.
+        **how
+            As in `reopen`: settings, regions.
 
         Raises
         ------
         ValueError
-            Where an axis has no labels left, so that it is not known which voxels these are.
+            Where it is not known which voxels these are: an axis has no labels left, or labels at
+            which no voxel starts, or there are dims of something else; and as `reopen`.
         """
-        other = self.array.at(version)
-        coords = self._shown.coords
-        if lost := [dim for dim in DIMS if dim not in coords]:
-            raise ValueError(f"there are no labels of {', '.join(lost)}: which voxels are these?")
-        positions = [_positions(coords[dim]) for dim in DIMS]
+        _address(self._shown.attrs)
+        coords, chunked = self._shown.coords, self._shown.chunks is not None
+        positions = self._positions()
         hull = _hull(positions[1:])
-        chunked = self._shown.chunks is not None
-        physical = any(SPACING in coords[dim].attrs for dim in DIMS)
-        window = other.window(hull.start, hull.stop)
-        whole = to_xarray(window, {} if chunked else None, physical=physical)
+        other = (self.reopen(**how) if how else self.array).at(version)
+        whole = to_xarray(other.window(hull.start, hull.stop), {} if chunked else None)
         places = zip(DIMS, positions, (0, *hull.start), strict=True)
         picked = {dim: _place(coords[dim], found - first) for dim, found, first in places}
         made = whole.isel(picked).transpose(*self._shown.dims)
         # of an image pyramid each scale is an instance with labels of its own
-        made = made.assign_coords(coords).rename(self._shown.name)
+        made = made.reset_coords(drop=True).assign_coords(coords).rename(self._shown.name)
         return made.chunk(self._shown.chunksizes) if chunked else made
 
+    def _positions(self) -> list[Any]:
+        """Which voxels of their own scale these are, along channel, x, y, z."""
+        coords = self._shown.coords
+        if lost := [dim for dim in DIMS if dim not in coords]:
+            raise ValueError(f"there are no labels of {', '.join(lost)}: which voxels are these?")
+        known = {along for dim in DIMS for along in coords[dim].dims}
+        if others := [str(dim) for dim in self._shown.dims if dim not in known]:
+            raise ValueError(
+                f"{', '.join(others)} is no axis of a volume: take one of it by isel(), and ask "
+                "for the version of that"
+            )
+        return [voxels(coords[dim]) // step(coords[dim]) for dim in DIMS]
 
-def _positions(coordinate: xr.DataArray) -> Any:
-    """Voxels of the coordinate's own scale."""
-    return voxels(coordinate) // step(coordinate)
+
+def _address(told: Mapping[Any, Any]) -> tuple[str, str, str, int]:
+    """Server, version, instance and scale, as attributes tell them."""
+    needed = ("dvid_server", "dvid_uuid", "dvid_instance", "dvid_scale")
+    if lost := [name for name in needed if name not in told]:
+        raise ValueError(
+            f"there are no attributes {', '.join(lost)}, which say where this came from: it is "
+            "none of a DVID's, or lost them. xr.set_options(keep_attrs=True) keeps attributes in "
+            "arithmetic"
+        )
+    server, version, instance, scale = (told[name] for name in needed)
+    return server, version, instance, int(scale)
+
+
+def _remembered(shown: xr.DataArray) -> DvidArray | None:
+    """The array that is shown, with the settings and regions it was opened with, where something
+    still holds it: it must be what the attributes say."""
+
+    def same(array: DvidArray | None) -> bool:
+        if array is None:
+            return False
+        told = attributes(array)
+        names = {name for name in (*told, *shown.attrs) if str(name).startswith("dvid_")}
+        return all(name in told and told[name] == shown.attrs.get(name) for name in names)
+
+    found: DvidArray | None = shown.encoding.get(ARRAY)
+    if not same(found) and shown.chunks is not None:
+        found = door("dask.graphs").source_of(shown.data, same)
+    return found if same(found) else None
+
+
+def _masking(settings: Settings, roi: str | None) -> Settings:
+    """Settings by which DVID masks voxels with a region."""
+    if roi is None or "roi" in dict(settings.query):
+        return settings
+    return replace(settings, query=(*settings.query, ("roi", roi)))
 
 
 def _hull(positions: Sequence[Any]) -> Box:
     """The box from the first to the last voxel of each axis."""
     ends = [
-        (int(found.min()), int(found.max()) + 1) if len(found) else (0, 0) for found in positions
+        (int(found.min()), int(found.max()) + 1) if found.size else (0, 0) for found in positions
     ]
     return Box(triple(start for start, _ in ends), triple(stop for _, stop in ends))
 
 
 def _place(coordinate: xr.DataArray, places: Any) -> Any:
-    """Positions as `isel` takes them: an axis that was reduced to one position stays so."""
+    """Positions as `isel` takes them: an axis that was reduced to one position stays so, and labels
+    along another dim are those of points."""
     if not coordinate.ndim:
         return int(places[0])
+    if coordinate.dims != (coordinate.name,):
+        return xr.DataArray(places, dims=coordinate.dims)
     if len(places) and (np.diff(places) == 1).all():
         return slice(int(places[0]), int(places[-1]) + 1)
     return places

@@ -6,17 +6,23 @@ Owns variables and their attributes. Must not know addresses or requests.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import xarray as xr
 from xarray.core import indexing
 
 from dvid_array import chunking
-from dvid_array.adapters.xarray.labels import DIMS, coordinates, name_of
+from dvid_array.adapters.xarray.labels import coordinates, name_of
 from dvid_array.adapters.xarray.values import LazyVoxels
 from dvid_array.array import DvidArray
 from dvid_array.box import Box
+from dvid_array.coordinates import DIMS
+from dvid_array.doors import door
+
+ARRAY = "dvid_array"
+"""Encoding of a variable: the array it shows, with its settings and regions. Unlike attributes,
+encodings never get into files, and what is loaded keeps them."""
 
 
 def dataset(
@@ -41,25 +47,73 @@ def dataset(
     windows = framed(arrays)
     first = windows[0]
     by = 1 << first.scale if step is None else step
-    chunks = dict(zip(DIMS, _preferred(windows), strict=True))
+    chunks = dict(zip(DIMS, chunking.chunks("auto", common(windows)), strict=True))
     variables = {
-        name_of(window): xr.Variable(
+        name: xr.Variable(
             DIMS,
             indexing.LazilyIndexedArray(LazyVoxels(window)),
             attributes(window),
-            {"preferred_chunks": chunks},
+            {"preferred_chunks": chunks, ARRAY: window},
         )
-        for window in windows
+        for name, window in _named(windows).items()
     }
     made = xr.Dataset(variables, coordinates(first, by, physical=physical))
     made.encoding["source"] = source(arrays)
     return made
 
 
+def chunked(shown: xr.Dataset, wish: Any, data: object) -> xr.Dataset:
+    """A Dataset's volumes as dask arrays, all in the same chunks.
+
+    Parameters
+    ----------
+    shown : Dataset
+        As `dataset` makes it.
+    wish : optional
+        As in `DvidArray.to_dask`, with dims by name; ``{}`` is "auto".
+    data : object
+        What names the data of all of it, for dask.
+    """
+    arrays: dict[Any, DvidArray] = {
+        name: one.encoding[ARRAY] for name, one in shown.data_vars.items()
+    }
+    if not arrays:
+        return shown
+    cut = chunking.chunks(_wishes(wish), common(list(arrays.values())))
+    in_chunks = door("dask.graphs").in_chunks
+    lazy = {
+        name: shown[name].variable.copy(
+            data=in_chunks(array, cut, data, array._volume.identity, array.origin)
+        )
+        for name, array in arrays.items()
+    }
+    return shown.assign(lazy)
+
+
+def _wishes(wish: Any) -> Any:
+    """Chunks by the names of dims, as `chunking` names axes."""
+    if not isinstance(wish, Mapping):
+        return wish
+    if unknown := [dim for dim in wish if dim not in DIMS]:
+        raise ValueError(f"chunks of {unknown}: the dims are {', '.join(DIMS)}")
+    return {dim[0]: one for dim, one in wish.items()}
+
+
 def source(arrays: Sequence[DvidArray]) -> str:
     """Where a Dataset came from: the address of its volume, or of the version of several."""
     first = arrays[0]
     return first.url if len(arrays) == 1 else f"{first.server_url}/{first.uuid}"
+
+
+def _named(windows: Sequence[DvidArray]) -> dict[str, DvidArray]:
+    """Windows by the name of their variable."""
+    names = [name_of(window) for window in windows]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(
+            f"several arrays are called {', '.join(twice)}, and a Dataset takes one of each name: "
+            "put versions of a volume together by xr.concat"
+        )
+    return dict(zip(names, windows, strict=True))
 
 
 def framed(arrays: Sequence[DvidArray]) -> list[DvidArray]:
@@ -105,15 +159,14 @@ def _box(window: DvidArray) -> Box:
     return Box(start, (x, y, z))
 
 
-def _preferred(windows: Sequence[DvidArray]) -> tuple[chunking.Lengths, ...]:
-    """Chunks of whole blocks, the same for all variables, so that they can be computed with one
-    another; as `to_dask` makes them where there is one."""
+def common(windows: Sequence[DvidArray]) -> chunking.BlockedAxes:
+    """Axes on which a chunk of whole blocks is one for all variables, so that they can be computed
+    with one another."""
     axes = [window.blocked_axes for window in windows]
     block = (math.lcm(*lengths) for lengths in zip(*(one.block for one in axes), strict=True))
     itemsize = max(one.itemsize for one in axes)
     first = axes[0]
-    common = chunking.BlockedAxes(first.start, first.shape, tuple(block), itemsize)
-    return chunking.chunks("auto", common)
+    return chunking.BlockedAxes(first.start, first.shape, tuple(block), itemsize)
 
 
 def attributes(array: DvidArray) -> dict[str, Any]:
@@ -129,6 +182,10 @@ def attributes(array: DvidArray) -> dict[str, Any]:
     }
     if array.supervoxels:
         told["dvid_supervoxels"] = 1
+    if array.regions:
+        told["dvid_regions"] = list(array.regions)
+    if (masked_by := array._volume.masked_by) is not None:
+        told["dvid_roi"] = masked_by
     return told if array.label is None else told | {"dvid_body": array.label}
 
 

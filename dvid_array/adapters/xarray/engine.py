@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
-from dvid_array.adapters.xarray.datasets import dataset, groups, source
+from dvid_array.adapters.xarray.datasets import chunked, dataset, groups, source
 from dvid_array.adapters.xarray.labels import name_of
 from dvid_array.adapters.xarray.sources import Dropped, Opened, Wanted, claimed, opened
 from dvid_array.array import DvidArray
@@ -95,21 +95,19 @@ class DvidBackend(BackendEntrypoint):
 
 def to_xarray(array: DvidArray, chunks: Any = None, *, physical: bool = False) -> xr.DataArray:
     """A DataArray of what is stored; see `DvidArray.to_xarray`."""
-    made = xr.open_dataset(
-        array,  # type: ignore[arg-type]
-        engine=DvidBackend,
-        chunks=chunks,
-        physical=physical,
-    )
-    return made[name_of(array)]
+    return open_dataset(array, chunks=chunks, drop_variables=None, physical=physical)[
+        name_of(array)
+    ]
 
 
 def open_dataset(
     source: Any, *, chunks: Any, drop_variables: Dropped, physical: bool, **wanted: Any
 ) -> xr.Dataset:
-    """See `dvid_array.open_dataset`."""
+    """See `dvid_array.open_dataset`. Chunks are ours: xarray knows no blocks."""
     found = opened(source, Wanted(**wanted), drop_variables)
-    return xr.open_dataset(found, engine=DvidBackend, chunks=chunks, physical=physical)  # type: ignore[arg-type]
+    if chunks is None:
+        return xr.open_dataset(found, engine=DvidBackend, physical=physical)  # type: ignore[arg-type]
+    return chunked(DvidBackend().open_dataset(found, physical=physical), chunks, found)
 
 
 def open_datatree(
@@ -117,4 +115,9 @@ def open_datatree(
 ) -> xr.DataTree:
     """See `dvid_array.open_datatree`."""
     found: Opened = opened(source, Wanted(**wanted), drop_variables)
-    return xr.open_datatree(found, engine=DvidBackend, chunks=chunks, physical=physical)  # type: ignore[arg-type]
+    if chunks is None:
+        return xr.open_datatree(found, engine=DvidBackend, physical=physical)  # type: ignore[arg-type]
+    groups = DvidBackend().open_groups_as_dict(found, physical=physical)
+    return xr.DataTree.from_dict(
+        {path: chunked(group, chunks, found) for path, group in groups.items()}
+    )

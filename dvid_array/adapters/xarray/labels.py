@@ -1,9 +1,7 @@
 """The coordinates of voxels: labels for xarray, and the way back from labels to voxels.
 
-Owns dims, indexes and the attributes of coordinates. Must not know values or servers.
-
-A label is where a voxel starts, in voxels of scale 0, or in units of length. What is needed to
-come back from it stands in the coordinate's own attributes, which survive arithmetic and files.
+Owns indexes, and selections by voxels. Must not know values or servers; what a label means,
+`coordinates` knows.
 """
 
 from __future__ import annotations
@@ -17,15 +15,9 @@ import pandas as pd
 import xarray as xr
 from xarray.indexes import PandasIndex
 
+from dvid_array import coordinates as meaning
 from dvid_array.array import DvidArray
-
-DIMS = ("channel", "x", "y", "z")
-STEP = "dvid_step"
-"""Attribute: length of a voxel along this axis, in voxels of scale 0."""
-SPACING = "dvid_spacing"
-"""Attribute of labels in units: size of a voxel of scale 0."""
-
-Indices = np.ndarray[Any, np.dtype[np.int64]]
+from dvid_array.coordinates import DIMS, SPACING, STEP, Indices
 
 
 def variable_name(instance: str) -> str:
@@ -78,49 +70,70 @@ def _told(dim: str, step: int) -> dict[str, Any]:
 
 def step(coordinate: xr.DataArray) -> int:
     """Length of a coordinate's voxels, in voxels of scale 0."""
-    return int(coordinate.attrs.get(STEP, 1))
+    return meaning.step(coordinate.attrs)
 
 
 def voxels(coordinate: xr.DataArray) -> Indices:
     """Where each label's voxel starts, in voxels of scale 0."""
-    labels = np.atleast_1d(coordinate.values)
-    if labels.dtype.kind in "iu":
-        return labels.astype(np.int64)
-    spacing = coordinate.attrs.get(SPACING, 1.0)
-    found: Indices = np.floor(labels / spacing + 1e-6).astype(np.int64)
-    return found
+    return meaning.voxels(coordinate.name, coordinate.values, coordinate.attrs)
 
 
-def corner(numbers: Sequence[int]) -> tuple[int, int, int]:
+def corner(numbers: Sequence[int | None]) -> tuple[int | None, int | None, int | None]:
     """x, y, z of a corner; one with a leading channel is understood."""
     if len(numbers) not in (3, 4):
         raise ValueError(f"a corner is x, y, z, not {tuple(numbers)}")
-    x, y, z = (operator.index(number) for number in numbers[-3:])
+    x, y, z = (None if number is None else operator.index(number) for number in numbers[-3:])
     return x, y, z
 
 
-def inside(coords: Mapping[Any, xr.DataArray], start: Any, stop: Any) -> dict[str, Any]:
+def inside(coords: Mapping[Any, xr.DataArray], start: Any, stop: Any) -> dict[Any, Any]:
     """Positions, for `isel`, of the voxels that hold any of a half-open box in voxels of scale 0.
+
+    A corner that is None lets an axis be. Labels may stand along a dim of another name, or several
+    of them along one, as those of points do.
 
     Raises
     ------
     ValueError
-        Where an axis was reduced to one position, which lies outside the box.
+        Where labels of an axis are gone, where it was reduced to one position, which lies outside
+        the box, and for boxes that are none.
     """
-    picked: dict[str, Any] = {}
-    for dim, low, high in zip(DIMS[1:], corner(start), corner(stop), strict=True):
-        if high < low:
+    held: dict[Any, Any] = {}
+    for axis, low, high in zip(DIMS[1:], corner(start), corner(stop), strict=True):
+        if low is not None and high is not None and high < low:
             raise ValueError(f"the box ends before it starts: {tuple(start)} to {tuple(stop)}")
-        if dim not in coords:
+        if low is None and high is None:
             continue
-        found = voxels(coords[dim])
-        held = (found + step(coords[dim]) > low) & (found < high) & (low < high)
-        places = np.flatnonzero(held)
-        if coords[dim].ndim:
-            picked[dim] = _sliced(places)
-        elif not len(places):
-            raise ValueError(f"this is the plane {dim}={found[0]}, outside {low}:{high}")
-    return picked
+        found = _labelled(coords, axis)
+        within = _held(found, low, high)
+        if not found.ndim and not within.all():
+            raise ValueError(f"this is the plane {axis}={voxels(found)[0]}, outside {low}:{high}")
+        for dim in found.dims:
+            held[dim] = held.get(dim, True) & within
+    return {dim: _sliced(np.flatnonzero(within)) for dim, within in held.items()}
+
+
+def _labelled(coords: Mapping[Any, xr.DataArray], axis: str) -> xr.DataArray:
+    """The labels of an axis, in a row or a single one."""
+    if axis not in coords:
+        raise ValueError(
+            f"there are no labels of {axis}, so that nobody knows which voxels these are: write "
+            f"None for {axis} in both corners to take what there is"
+        )
+    if coords[axis].ndim > 1:
+        raise ValueError(f"labels of {axis} stand along {coords[axis].dims}: stack() them first")
+    return coords[axis]
+
+
+def _held(labels: xr.DataArray, low: int | None, high: int | None) -> Any:
+    """Which voxels hold any of what lies from `low` to `high`."""
+    starts = voxels(labels)
+    held = np.full(starts.shape, low is None or low != high)
+    if low is not None:
+        held &= starts + step(labels) > low
+    if high is not None:
+        held &= starts < high
+    return held
 
 
 def _sliced(places: Indices) -> slice | Indices:
@@ -137,17 +150,23 @@ def containing(coords: Mapping[Any, xr.DataArray], wanted: Mapping[str, Any]) ->
     Raises
     ------
     KeyError
-        Where a point lies in no voxel that is shown.
+        Where a point lies in no voxel that is shown, or the axis is none any more.
+    ValueError, TypeError
+        Where labels are no voxels, or repeat, and for points that are no numbers.
     """
     picked: dict[str, Any] = {}
     for dim, points in wanted.items():
         if points is None:
             continue
-        if dim not in coords or not coords[dim].ndim:
+        if dim not in coords or coords[dim].dims != (dim,):
             raise KeyError(f"there is no axis {dim} to take a point from")
+        if np.asarray(points).dtype.kind not in "iuf":
+            raise TypeError(f"{dim}={points!r}: points are numbers of voxels")
         by = step(coords[dim])
         sought = np.floor(np.asarray(points) / by).astype(np.int64) * by
         index = pd.Index(voxels(coords[dim]))
+        if not index.is_unique:
+            raise ValueError(f"labels of {dim} repeat, so that a point has several places")
         places = index.get_indexer(pd.Index(sought.reshape(-1))).reshape(sought.shape)
         if (places < 0).any():
             lost = np.asarray(points)[places < 0].flat[0]

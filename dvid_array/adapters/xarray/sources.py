@@ -46,15 +46,14 @@ class Opened:
     @cached_property
     def _token(self) -> Any:
         """Asked once, however many groups a tree has, of each version that is not committed."""
-        asked: dict[tuple[str, str], Any] = {}
+        changes: dict[tuple[str, str], Any] = {}
+        told = []
         for array in self.arrays:
             place = array.server_url, array.uuid
-            if place not in asked:
-                asked[place] = array.__dask_tokenize__()
-        told = [
-            (array.url, array.kind, array.label, array.origin, array.shape) for array in self.arrays
-        ]
-        return [*asked.values(), *told]
+            if place not in changes:
+                changes[place] = array._volume.changes()
+            told.append((*array._volume.identity, changes[place], array.origin, array.shape))
+        return told
 
 
 def claimed(thing: Any) -> bool:

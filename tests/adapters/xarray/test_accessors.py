@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,7 +138,7 @@ def test_a_body_stays_a_body(tissue: Tissue) -> None:
 def test_without_attributes_there_is_no_array(negative: Volume) -> None:
     array, _ = negative
     bare = array.to_xarray().drop_attrs()
-    with pytest.raises(ValueError, match="the attributes dvid_server, dvid_uuid, dvid_instance"):
+    with pytest.raises(ValueError, match="no attributes dvid_server, dvid_uuid, dvid_instance"):
         _ = bare.dvid.array
     gone = array.to_xarray().assign_attrs(dvid_instance="gone")
     with pytest.raises(dvid_array.DvidNotFoundError, match="gone"):
@@ -155,7 +157,6 @@ def versions(tissue: Tissue) -> tuple[Tissue, dvid_array.Node, np.ndarray]:
     return tissue, child, newer
 
 
-@pytest.mark.filterwarnings("ignore:The specified chunks separate the stored chunks")
 @pytest.mark.parametrize("chunks", [None, {}, {"x": 16, "y": 32}])
 @pytest.mark.parametrize("physical", [False, True])
 def test_the_same_voxels_at_another_version(
@@ -212,6 +213,19 @@ def test_a_version_needs_labels(negative: Volume) -> None:
     array, _ = negative
     with pytest.raises(ValueError, match="no labels of x"):
         array.to_xarray().drop_vars("x").dvid.version(array.uuid)
+    for shown, words in (
+        (array.to_xarray().rename(x="a"), "no labels of x"),
+        (array.to_xarray().mean("z"), "no labels of z"),
+        (xr.concat([array.to_xarray()] * 2, "time"), "time is no axis of a volume"),
+        (
+            array.to_xarray().coarsen(x=2).mean(),
+            "labels of x are no whole numbers of voxels: -39.5",
+        ),
+        (array.to_xarray().interp(y=[0.25]), "labels of y are no whole numbers of voxels: 0.25"),
+        (xr.DataArray(np.zeros((2, 2))), "no attributes dvid_server"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            shown.dvid.version(array.uuid)
     nothing = array.to_xarray().isel(x=slice(0, 0)).dvid.version(array.uuid)
     assert nothing.shape == (1, 0, 10, 10)
 
@@ -231,3 +245,231 @@ def test_accessors_are_there_with_whatever_opens(negative: Volume, opening: str)
         [sys.executable, "-c", code, array.url], capture_output=True, text=True, check=True
     )
     assert int(run.stdout) == truth[:, 40:49, 3, 0].sum()
+
+
+# Settings and regions.
+
+
+def remembered(array: DvidArray) -> list[tuple[str, xr.DataArray]]:
+    """Ways in which a DataArray of an array may be passed on."""
+    lazy, chunked = array.to_xarray(), array.to_xarray(chunks={"x": 16})
+    by_url = xr.open_dataset(array.url, engine="dvid", settings=array.settings, chunks={})
+    seen = array.to_xarray()
+    assert seen.values.size  # xarray keeps what it has loaded, and forgets where from
+    return [
+        ("lazy", lazy),
+        ("picked", lazy.isel(x=3).transpose(..., "channel")),
+        ("boxed", lazy.dvid.box((0, 0, 0), (9, 9, 9))),
+        ("looked at", seen),
+        ("loaded", array.to_xarray().load()),
+        ("copied", lazy.copy(deep=True)),
+        ("pickled", pickle.loads(pickle.dumps(lazy))),
+        ("renamed", lazy.rename("other")),
+        ("chunked later", lazy.chunk(x=16)),
+        ("concatenated", xr.concat([lazy, lazy], "again")),
+        ("of a tree", dvid_array.open_datatree(array)[f"s0/{array.instance}"]),
+        ("of a chunked tree", dvid_array.open_datatree(array, chunks={})["s0"][array.instance]),
+        ("chunked", chunked),
+        ("computed", chunked.astype(float) * 2 + 1),
+        ("rechunked", chunked[0, 3].chunk(y=8)),
+        *([("by the engine", by_url[array.instance])] if not array.regions else []),
+    ]
+
+
+SETTINGS = dvid_array.Settings(threads=2, max_bytes=10**6, query=(("interactive", "false"),))
+
+
+def test_settings_stay_those_of_the_opening(tissue: Tissue) -> None:
+    """Whatever is done with a DataArray, and never by way of attributes."""
+    gray, *_ = tissue
+    array = dvid_array.open(gray.url, settings=SETTINGS)
+    for name, shown in remembered(array):
+        assert shown.dvid.array.settings == SETTINGS, name
+        if set(gray.to_xarray().dims) == set(shown.dims):
+            assert shown.dvid.version(gray.uuid).dvid.array.settings == SETTINGS, name
+        assert not [key for key in shown.attrs if key not in gray.to_xarray().attrs], name
+    other = dvid_array.Settings(threads=7)
+    assert array.to_xarray().dvid.reopen(settings=other).settings == other
+    shown = array.to_xarray().dvid.version(gray.uuid, settings=other)
+    assert shown.dvid.array.settings == other
+
+
+def test_settings_that_are_forgotten_can_be_said(tissue: Tissue, tmp_path: Path) -> None:
+    """By files, and by arithmetic in memory."""
+    gray, _, values, _ = tissue
+    array = dvid_array.open(gray.url, settings=SETTINGS)
+    array.to_xarray().to_netcdf(tmp_path / "gray.nc")
+    with xr.open_dataarray(tmp_path / "gray.nc") as filed:
+        for shown in (filed.load(), array.to_xarray() + 1):
+            assert shown.dvid.array.settings == dvid_array.Settings()
+            assert shown.dvid.reopen(settings=SETTINGS).settings == SETTINGS
+            other = shown.dvid.version(gray.uuid, settings=SETTINGS)
+            assert other.dvid.array.settings == SETTINGS
+            np.testing.assert_array_equal(other, values)
+
+
+def test_settings_are_those_of_the_volume_that_attributes_name(tissue: Tissue) -> None:
+    """A graph may read several, and attributes may be changed by hand."""
+    gray, labels, *_ = tissue
+    both = [dvid_array.open(one.url, settings=SETTINGS) for one in (gray, labels)]
+    found = dvid_array.open_dataset([both[0], labels], chunks={})
+    mixed = found.labels.where(found.gray > 7, 0)
+    assert mixed.attrs["dvid_instance"] == "labels"
+    assert mixed.dvid.array.settings == dvid_array.Settings()
+    other = both[0].to_xarray().assign_attrs(dvid_instance="gray_1")
+    assert other.dvid.array.instance == "gray_1"
+    assert other.dvid.array.settings == dvid_array.Settings()
+
+
+@pytest.fixture
+def region(tissue: Tissue) -> tuple[dvid_array.Roi, np.ndarray]:
+    """Half of the tissue, and a mask of it."""
+    gray, *_ = tissue
+    roi = gray.node.create_roi("half", (16, 16, 16)).post_spans([[0, 0, 0, 1], [1, 1, 2, 2]])
+    return roi, roi.mask((0, 0, 0), (48, 40, 32))[None]
+
+
+def test_regions_stay_those_of_the_opening(
+    tissue: Tissue, region: tuple[dvid_array.Roi, np.ndarray], tmp_path: Path
+) -> None:
+    gray, _, values, _ = tissue
+    roi, mask = region
+    seen = values * mask
+    gray.node.commit()
+    child = gray.node.new_version().uuid
+    masked = dvid_array.open(gray.url).where(roi)
+    for name, shown in remembered(masked):
+        assert shown.attrs["dvid_regions"] == ["half"], name
+        assert shown.dvid.array.regions == ("half",), name
+        np.testing.assert_array_equal(shown.dvid.array.stored[...], seen, err_msg=name)
+        if set(shown.dims) == set(gray.to_xarray().dims) and shown.size == values.size:
+            other = shown.dvid.version(child).transpose(*gray.to_xarray().dims)
+            np.testing.assert_array_equal(other, seen, err_msg=name)
+    masked.to_xarray().to_netcdf(tmp_path / "gray.nc")
+    with xr.open_dataarray(tmp_path / "gray.nc") as filed:
+        for shown in (filed.load(), masked.to_xarray() + 1):
+            with pytest.raises(ValueError, match="seen through half, whose blocks are forgotten"):
+                _ = shown.dvid.array
+            with pytest.raises(ValueError, match="seen through half"):
+                shown.dvid.version(child)
+            other = shown.dvid.version(child, regions=[roi])
+            np.testing.assert_array_equal(other, seen)
+            assert other.attrs["dvid_regions"] == ["half"]
+            plain = shown.dvid.version(child, regions=())
+            np.testing.assert_array_equal(plain, values)
+            assert "dvid_regions" not in plain.attrs
+
+
+def test_regions_of_coarser_scales(
+    tissue: Tissue, region: tuple[dvid_array.Roi, np.ndarray]
+) -> None:
+    """A region named anew lies where it lay, though an image's coarser scale has an instance of
+    its own, and labels have not."""
+    gray, labels, values, ids = tissue
+    roi, mask = region
+    for array, truth in ((gray, values), (labels, (ids * mask)[:, 6:])):
+        tree = dvid_array.open_datatree(array.where(roi), chunks={})
+        half = tree[f"s1/{array.instance}"]
+        expected = (truth * mask[:, -truth.shape[1] :])[:, ::2, ::2, ::2]
+        np.testing.assert_array_equal(half, expected)
+        np.testing.assert_array_equal(half.dvid.array.stored[...], expected)
+        forgotten = half.compute() + 0
+        again = forgotten.dvid.reopen(regions=[roi])
+        np.testing.assert_array_equal(again.stored[...], expected)
+
+
+def test_a_region_that_the_server_masks_with(
+    tissue: Tissue, region: tuple[dvid_array.Roi, np.ndarray]
+) -> None:
+    """Its name is all there is to it, so attributes hold it."""
+    gray, _, values, _ = tissue
+    _, mask = region
+    masked = dvid_array.open(gray.url, settings=dvid_array.Settings(query=(("roi", "half"),)))
+    shown = masked.to_xarray()
+    assert shown.attrs["dvid_roi"] == "half"
+    for one in (shown, shown + 0):
+        np.testing.assert_array_equal(one.dvid.array.stored[...], values * mask)
+        again = one.dvid.reopen(settings=dvid_array.Settings(threads=1))
+        assert again.settings.threads == 1
+        np.testing.assert_array_equal(again.stored[...], values * mask)
+
+
+def test_points_at_another_version(
+    versions: tuple[Tissue, dvid_array.Node, np.ndarray], sent: list[Sent]
+) -> None:
+    """And stacked axes; only the blocks of the points are read."""
+    (gray, *_), child, newer = versions
+    x = xr.DataArray([3, 40, 12], dims="synapse", coords={"synapse": ["a", "b", "c"]})
+    for chunks in (None, {}):
+        shown = gray.to_xarray(chunks=chunks)
+        points = shown.dvid.at(x=x, y=x // 2, z=xr.full_like(x, 9))
+        other = points.dvid.version(child.uuid)
+        sent.clear()
+        np.testing.assert_array_equal(other, newer[:, [3, 40, 12], [1, 20, 6], 9])
+        if chunks is None:
+            assert sum(one.query["blocks"].count(",") + 1 for one in bulk(sent)) == 2 * 3
+        assert other.synapse.values.tolist() == ["a", "b", "c"]
+        inside = points.dvid.box((0, 0, 9), (20, 6, 10))
+        assert inside.synapse.values.tolist() == ["a"]
+        stacked = shown.stack(place=("x", "z")).dvid.box((3, 0, 4), (9, 4, 6))
+        assert stacked.sizes == {"channel": 1, "y": 4, "place": 12}
+        again = stacked.dvid.version(child.uuid).unstack("place").transpose(*shown.dims)
+        np.testing.assert_array_equal(again, newer[:, 3:9, :4, 4:6])
+
+
+def test_boxes_of_what_is_no_volume_any_more(negative: Volume) -> None:
+    array, truth = negative
+    gray = array.to_xarray()
+    for shown, words in (
+        (gray.rename(x="a"), "no labels of x"),
+        (gray.drop_vars("x"), "no labels of x"),
+        (gray.isel(x=0, drop=True), "no labels of x"),
+        (gray.mean("x"), "no labels of x"),
+        (gray.coarsen(x=2).mean(), "labels of x are no whole numbers of voxels: -39.5"),
+        (gray.interp(x=[0.5, 1.5]), "labels of x are no whole numbers of voxels: 0.5"),
+        (xr.DataArray(np.zeros((2, 2))), "no labels of x"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            shown.dvid.box((0, 0, 5), (1, 1, 6))
+    flat = gray.max("x").dvid.box((None, 0, 5), (None, 1, None))
+    np.testing.assert_array_equal(flat, truth.max(1)[:, 3:4])
+    for shown, words in (
+        (gray.coarsen(x=2).mean(), "no whole numbers"),
+        (gray.isel(x=[3, 3]), "labels of x repeat"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            shown.dvid.at(x=-37)
+    for shown in (gray.rename(x="a"), gray.stack(place=("x", "y")), gray.isel(x=3)):
+        with pytest.raises(KeyError, match="no axis x"):
+            shown.dvid.at(x=-37)
+    with pytest.raises(TypeError, match="points are numbers of voxels"):
+        gray.dvid.at(x="five")
+
+
+def test_places_that_stay_right(negative: Volume) -> None:
+    """Whatever xarray does to labels and voxels together."""
+    array, _ = negative
+    gray = array.to_xarray()
+    boxes = [gray.dvid.box((a, 0, 5), (a + 5, 3, 8)) for a in (0, 10)]
+    for shown in (
+        gray.sortby("x", ascending=False),
+        gray.roll(x=7, roll_coords=True),
+        gray.reindex(x=[19, 3, -40]),
+        gray.reindex_like(boxes[0]),
+        xr.concat(boxes, "x"),
+        xr.combine_by_coords([one.to_dataset() for one in boxes]).gray,
+        gray.stack(place=("x", "y")).unstack("place"),
+        gray.groupby("x").map(lambda plane: plane),
+        gray.thin(x=7),
+        gray.pad(x=(0, 0)),
+        gray.rename("other").expand_dims("time").isel(time=0, drop=True),
+        array.to_xarray(physical=True).sortby("x", ascending=False),
+    ):
+        plain = shown.transpose(*gray.dims).compute()
+        expected = array.to_xarray().load()
+        x, y, z = (
+            plain[dim].values // by if "dvid_spacing" in plain[dim].attrs else plain[dim].values
+            for dim, by in zip("xyz", (4, 4, 40), strict=True)
+        )
+        np.testing.assert_array_equal(plain, expected.sel(x=x, y=y, z=z))
+        np.testing.assert_array_equal(shown.dvid.version(array.uuid), shown)

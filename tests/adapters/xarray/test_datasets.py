@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -76,6 +79,88 @@ def test_frames(tissue: Tissue, node: dvid_array.Node) -> None:
     assert {(one.origin, one.shape) for one in framed(windows)} == {((0, 1, 2, 2), (1, 4, 3, 4))}
     assert framed([nothing])[0].shape == (1, 0, 0, 0)
     assert dataset([]).sizes == {}
+
+
+def test_two_of_one_name_are_none(tissue: Tissue) -> None:
+    """One of them would get lost without a word."""
+    gray, labels, *_ = tissue
+    window = gray.window((0, 0, 0), (8, 8, 8))
+    with pytest.raises(ValueError, match="several arrays are called gray"):
+        dataset([gray, labels, window])
+
+
+# Chunks.
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("chunks", "cut"),
+    [
+        ({}, ((1,), (80,), (64,), (48,))),
+        ("auto", ((1,), (80,), (64,), (48,))),
+        (16, ((1,), (10, 16, 16, 16, 16, 6), (16,) * 4, (16,) * 3)),
+        ({"x": 32}, ((1,), (26, 32, 22), (64,), (48,))),
+        ({"x": 33, "y": -1}, ((1,), (42, 38), (64,), (48,))),
+        ({"channel": 1, "z": "auto", "y": 48}, ((1,), (80,), (48, 16), (48,))),
+        ("8 KiB", ((1,), (26, 32, 22), (16,) * 4, (16,) * 3)),
+        ((1, (10, 70), 16, -1), ((1,), (10, 70), (16,) * 4, (48,))),
+    ],
+)
+def test_chunks_are_whole_blocks(
+    filled: Callable[..., tuple[DvidArray, np.ndarray]], chunks: Any, cut: Any, sent: list[Sent]
+) -> None:
+    """As `to_dask` makes them, by every door of ours; and none of them is warned of."""
+    array, truth = filled("uint8", (1, 86, 64, 48), (16, 16, 16))
+    window = array.window((6, 0, 0), (86, 64, 48))
+    wish = {dim[0]: n for dim, n in chunks.items()} if isinstance(chunks, dict) else chunks
+    assert window.to_dask(wish or "auto").chunks == cut
+    for shown in (
+        window.to_xarray(chunks=chunks),
+        dvid_array.open_dataset(window, chunks=chunks).volume,
+        dvid_array.open_dataset([window], chunks=chunks).volume,
+        dvid_array.open_datatree(window, chunks=chunks)["s0/volume"],
+    ):
+        assert shown.chunks == cut
+        sent.clear()
+        np.testing.assert_array_equal(shown[0, :20, 3].compute(), truth[0, 6:26, 3])
+        assert all(_one_block_along(one, "y") for one in bulk(sent))
+        np.testing.assert_array_equal(shown, truth[:, 6:])
+        assert shown.attrs == window.to_xarray().attrs
+
+
+def _one_block_along(request: Sent, axis: str) -> bool:
+    """Whether a request is for one row of blocks of 16."""
+    sizes, starts = (part.split("_") for part in request.path.split("/")[-2:])
+    at = "xyz".index(axis)
+    return int(starts[at]) // 16 == (int(starts[at]) + int(sizes[at]) - 1) // 16
+
+
+def test_chunks_that_cut_blocks_are_warned_of(tissue: Tissue) -> None:
+    """With the number and the remedy, at the line that asked."""
+    gray, labels, values, _ = tissue
+    doors: list[Callable[[Any], Any]] = [
+        lambda chunks: gray.to_xarray(chunks=chunks),
+        lambda chunks: dvid_array.open_dataset([gray, labels], chunks=chunks).gray,
+    ]
+    remedy = r"read each block 4\.0 times.*\(1, 16, 48, 32\)"
+    for opened in doors:
+        with pytest.warns(UserWarning, match=remedy) as told:
+            shown = opened({"x": (4,) * 12, "y": -1, "z": -1})
+        assert {one.filename for one in told} == {__file__}
+        np.testing.assert_array_equal(shown, values)
+        with pytest.raises(ValueError, match=r"chunks of \['t'\]: the dims are channel, x, y, z"):
+            opened({"t": 5})
+    with pytest.raises(ValueError, match="do not make up its 24 voxels"):
+        dvid_array.open_datatree(gray, chunks={"x": (16, 16, 16)})
+
+
+def test_volumes_whose_blocks_differ_share_chunks(node: dvid_array.Node) -> None:
+    made = [
+        node.create(f"v{edge}", "uint8", block=(edge,) * 3, shape=(192, 96, 96))
+        for edge in (16, 32, 48)
+    ]
+    found = dvid_array.open_dataset(made, chunks={"x": 1, "y": 1, "z": -1})
+    assert found.chunks["x"] == found.chunks["y"] * 2 == (96, 96)
 
 
 @pytest.mark.parametrize("which", ["gray", "labels"])

@@ -80,7 +80,7 @@ def test_a_box_takes_the_voxels_that_hold_any_of_it(
     first = int(labels.voxels(shown.x)[0])
     low, high = first + offset, first + offset + length
     shown = shown.isel(x=pick)
-    found = shown.isel(labels.inside(shown.coords, (low, 0, 0), (high, 1, 1)))
+    found = shown.isel(labels.inside(shown.coords, (low, None, None), (high, None, None)))
     expected = [
         start
         for start in labels.voxels(shown.x).tolist()
@@ -115,9 +115,11 @@ def test_labels_in_files_are_found_again() -> None:
 def test_axes_that_were_reduced() -> None:
     shown = axis(0, 10, 2, None)
     coords = shown.expand_dims(y=[7]).isel(y=0).coords
-    assert labels.inside(coords, (1, 7, 0), (3, 8, 1)) == {"x": slice(0, 2)}
+    assert labels.inside(coords, (1, 7, None), (3, 8, None)) == {"x": slice(0, 2)}
     with pytest.raises(ValueError, match="this is the plane y=7, outside 8:9"):
-        labels.inside(coords, (1, 8, 0), (3, 9, 1))
+        labels.inside(coords, (1, 8, None), (3, 9, None))
+    with pytest.raises(ValueError, match=r"no labels of z, .* write None for z in both corners"):
+        labels.inside(coords, (1, 7, 0), (3, 8, 1))
     for dim in ("y", "z"):
         with pytest.raises(KeyError, match=f"no axis {dim}"):
             labels.containing(coords, {dim: 7})
@@ -139,7 +141,7 @@ def test_boxes_that_are_none(start: tuple[int, ...], stop: tuple[int, ...], word
 
 def test_a_leading_channel_is_understood() -> None:
     coords = axis(0, 9, 1, None).coords
-    assert labels.inside(coords, (0, 2, 0, 0), (1, 5, 1, 1)) == {"x": slice(2, 5)}
+    assert labels.inside(coords, (0, 2, None, None), (1, 5, None, None)) == {"x": slice(2, 5)}
 
 
 def test_names_of_variables() -> None:

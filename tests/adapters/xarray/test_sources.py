@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import dask
 import numpy as np
 import pytest
 from dask.base import tokenize
 
+import dvid_array
 from dvid_array import DvidArray, Node
 from dvid_array.adapters.xarray.sources import Opened, Wanted, claimed, opened
 from tests import offline
@@ -149,3 +151,22 @@ def test_each_version_is_asked_once(node: Node, sent: list[Sent]) -> None:
     assert [one.path for one in sent] == [f"/api/repo/{node.uuid}/info"]
     arrays[0][:, 0:64, 0:64, 0:64] = 1
     assert tokenize(Opened(tuple(arrays), several=True)) != before
+
+
+def test_names_tell_regions_and_settings_apart(tissue: Tissue) -> None:
+    """Of every array, though a version is asked once."""
+    gray, labels, *_ = tissue
+    rois = [
+        gray.node.create_roi(name, (16, 16, 16)).post_spans([[0, 0, x, x]])
+        for x, name in enumerate(("left", "right"))
+    ]
+    gray.node.commit()
+    gray, labels = (one.refresh() for one in (gray, labels))
+    seen = [gray, *(gray.where(roi) for roi in rois)]
+    seen += [gray.with_settings(query=(("roi", roi.name),)) for roi in rois]
+    for others in ((), (labels,)):
+        assert len({tokenize(Opened((*others, one), several=True)) for one in seen}) == 5
+    shown = [dvid_array.open_dataset([labels, one], chunks={}).gray for one in seen]
+    assert len({one.data.name for one in shown}) == 5
+    differ = [(one != shown[1]).any() for one in shown]
+    assert list(map(bool, dask.compute(*differ))) == [True, False, True, False, True]
