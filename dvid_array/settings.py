@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Any
 
-MIB = 1 << 20
-
-
-def memory_available() -> int:
-    """Bytes of memory that can be used now; 4 GiB where the system does not say."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            facts = dict(line.split(":", 1) for line in lines)
-        return int(facts["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError, IndexError):
-        try:
-            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-        except (AttributeError, OSError, ValueError):
-            return 4096 * MIB
+from dvid_array.memory import MIB, available
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +93,7 @@ class Settings:
     @property
     def read_limit(self) -> int:
         """Bytes that one read or write may hold."""
-        return memory_available() // 2 if self.max_bytes is None else self.max_bytes
+        return available() // 2 if self.max_bytes is None else self.max_bytes
 
 
 def _check_number(name: str, value: Any, taken: tuple[Any, str] | None) -> None:

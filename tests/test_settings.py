@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dvid_array import Settings
-from dvid_array.settings import memory_available
+from dvid_array.memory import available
 
 
 @pytest.mark.parametrize(
@@ -59,4 +59,4 @@ def test_frozen_equal_and_picklable() -> None:
 def test_the_limit_follows_memory() -> None:
     assert Settings(max_bytes=5).read_limit == 5
     assert Settings(max_bytes=0).read_limit == 0
-    assert 0 < Settings().read_limit < memory_available()
+    assert 0 < Settings().read_limit < available()
