@@ -11,6 +11,22 @@ from dvid_array.devserver.answers import Body, InstanceCall, NeedsBody, Refusal,
 from dvid_array.devserver.label_storage import LabelCodec
 
 Given = TypeVar("Given")
+SPARSE = "used as sparse volume."
+"""What the background cannot be, where a body's voxels are asked for."""
+
+
+def label_of(call: InstanceCall, complaint: str, use: str) -> int:
+    """The label that the path names, never 0; `complaint` is made where it names none."""
+    if not call.address.args:
+        raise Refusal(400, complaint)
+    return no_background(geometry.natural(call.address.args[0]), use)
+
+
+def no_background(label: int, use: str) -> int:
+    """A label but 0, which cannot be what `use` says."""
+    if label == 0:
+        raise Refusal(400, f"Label 0 is protected background value and cannot be {use}\n")
+    return label
 
 
 def scale(call: InstanceCall, complaint: str = "") -> int:

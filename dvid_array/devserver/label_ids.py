@@ -5,7 +5,7 @@ Source: `datatype/labelmap/handlers.go` (handleMaxlabel, handleNextlabel).
 
 from __future__ import annotations
 
-from dvid_array.devserver import geometry, instances, volumes
+from dvid_array.devserver import geometry, instances, label_calls, volumes
 from dvid_array.devserver.answers import InstanceCall, Refusal, Reply, spaced_json_reply
 
 HIGHEST_POSTED = 1 << 48
@@ -29,13 +29,8 @@ def max_label(call: InstanceCall) -> Reply:
 def _raise_max(call: InstanceCall) -> Reply:
     if not call.admin:
         raise Refusal(400, "POST /maxlabel requires admin privileges (admintoken or DSG admin)")
-    if not call.address.args:
-        raise Refusal(400, "DVID requires max label ID to follow POST /maxlabel")
-    label = geometry.natural(call.address.args[0])
-    if label == 0:
-        raise Refusal(
-            400, "Label 0 is protected background value and cannot be used as max label.\n"
-        )
+    missing = "DVID requires max label ID to follow POST /maxlabel"
+    label = label_calls.label_of(call, missing, "used as max label.")
     if label > HIGHEST_POSTED:
         raise Refusal(400, f"Posted max label {label} exceeds allowed cap {HIGHEST_POSTED}")
     with call.service.label_lock, call.service.store.writing() as db:

@@ -9,7 +9,6 @@ import numpy as np
 
 from dvid_array.devserver import (
     catalog,
-    geometry,
     instances,
     label_calls,
     label_mapping,
@@ -188,13 +187,8 @@ def cleave(call: InstanceCall) -> NeedsBody:
     """POST cleave/<label>: supervoxels that become a body of their own."""
     if call.method != "POST":
         raise Refusal(400, "Cleave requests must be POST actions.")
-    if not call.address.args:
-        raise Refusal(400, "ERROR: DVID requires label ID to follow 'cleave' command")
-    label = geometry.natural(call.address.args[0])
-    if label == 0:
-        raise Refusal(
-            400, "Label 0 is protected background value and cannot be used as cleave target\n"
-        )
+    missing = "ERROR: DVID requires label ID to follow 'cleave' command"
+    label = label_calls.label_of(call, missing, "used as cleave target")
 
     def posted(body: Body) -> Reply:
         with call.service.label_lock, call.service.store.writing() as db:

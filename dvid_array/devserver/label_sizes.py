@@ -24,24 +24,13 @@ from dvid_array.devserver.label_points import numbers_reply
 from dvid_array.devserver.label_storage import Labels
 from dvid_array.devserver.store import Db
 
-QUERIED = "queried as body"
-SPARSE = "used as sparse volume"
 MOST_LABELS = 10_000_000
 """How many labels DVID lists at once."""
 
 
-def label_of(call: InstanceCall, complaint: str, use: str) -> int:
-    """The label that the path names; never 0."""
-    if not call.address.args:
-        raise Refusal(400, complaint)
-    label = geometry.natural(call.address.args[0])
-    if label == 0:
-        raise Refusal(400, f"Label 0 is protected background value and cannot be {use}.\n")
-    return label
-
-
 def _label(call: InstanceCall, word: str) -> int:
-    return label_of(call, f"DVID requires label to follow '{word}' command", QUERIED)
+    complaint = f"DVID requires label to follow '{word}' command"
+    return label_calls.label_of(call, complaint, "queried as body.")
 
 
 def index_of(call: InstanceCall) -> Index:
@@ -138,7 +127,7 @@ def _members(call: InstanceCall, word: str) -> tuple[Labels, Counts]:
 def sparse_size(call: InstanceCall) -> Reply:
     """GET sparsevol-size/<label>: voxels, blocks, and bounds that are whole blocks."""
     missing = "ERROR: DVID requires label ID to follow 'sparsevol-size' command"
-    label = label_of(call, missing, SPARSE)
+    label = label_calls.label_of(call, missing, label_calls.SPARSE)
     if call.method != "GET":
         raise Refusal(400, f"DVID does not support {call.method} on /sparsevol-size endpoint")
     with call.service.store.reading() as db:

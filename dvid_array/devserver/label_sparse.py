@@ -163,7 +163,7 @@ def sparse_volume(call: InstanceCall) -> Reply:
     if not call.address.args:
         raise Refusal(400, "ERROR: DVID requires label ID to follow 'sparsevol' command")
     scale = label_calls.scale(call, "bad scale specified: ")
-    label = label_sizes.label_of(call, "", label_sizes.SPARSE)
+    label = label_calls.label_of(call, "", label_calls.SPARSE)
     bounds = label_bounds.read(call, BAD_BOUNDS)
     if call.method == "HEAD":
         return _exists(call, label, bounds)
@@ -193,11 +193,8 @@ def by_point(call: InstanceCall) -> Reply:
         kind = "2d" if len(point) == 2 else "Nd"
         reason = f"dvid.ChunkPoint is dvid.ChunkPoint{kind}, not dvid.ChunkPoint3d"
         raise panicked(call.path, f"interface conversion: {reason}")
-    label = label_points.exactly_at(call, triple(point), scale)
-    if label == 0:
-        raise Refusal(
-            400, f"Label 0 is protected background value and cannot be {label_sizes.SPARSE}.\n"
-        )
+    there = label_points.exactly_at(call, triple(point), scale)
+    label = label_calls.no_background(there, label_calls.SPARSE)
     bounds = label_bounds.read(call, BAD_BOUNDS)
     return _reply(call, label, scale, bounds) or Reply(b"", BINARY, 404)
 
@@ -205,7 +202,7 @@ def by_point(call: InstanceCall) -> Reply:
 def coarse(call: InstanceCall) -> Reply:
     """GET sparsevol-coarse/<label>: runs of blocks."""
     missing = "DVID requires label ID to follow 'sparsevol-coarse' command"
-    label = label_sizes.label_of(call, missing, label_sizes.SPARSE)
+    label = label_calls.label_of(call, missing, label_calls.SPARSE)
     bounds = label_bounds.read(call, "Error parsing bounds from query string: {}\n")
     with call.service.store.reading() as db:
         _, rows = label_sizes.rows_of(db, call, label)

@@ -14,6 +14,7 @@ from dvid_array.devserver import (
     catalog,
     geometry,
     instances,
+    label_calls,
     label_mapping,
     label_mods,
     label_writes,
@@ -47,11 +48,7 @@ def split(call: InstanceCall) -> NeedsBody:
     if not call.address.args:
         raise Refusal(400, "ERROR: DVID requires label ID to follow 'split' command")
     names = [_named(call, key) for key in ("split", "remain")]
-    supervoxel = geometry.natural(call.address.args[0])
-    if supervoxel == 0:
-        raise Refusal(
-            400, "Label 0 is protected background value and cannot be used as split target\n"
-        )
+    supervoxel = label_calls.label_of(call, "", "used as split target")
 
     def posted(body: Body) -> Reply:
         with call.service.label_lock, call.service.store.writing() as db:
