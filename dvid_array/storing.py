@@ -198,7 +198,9 @@ def _run(store: Store, journal: Journal | None, wish: Any) -> Volume:
         progress.told(wish, store.nbytes(store.box), what) as tell,
         extents.Growth(volume, store.box, covered) as growth,
     ):
-        ledger = Ledger(store.boxes, journal, lambda box: tell(store.nbytes(box)))
+        ledger = Ledger(
+            store.boxes, journal, lambda box: tell(store.nbytes(box)), store.deposit.how
+        )
         with _telling(ledger):
             if journal:
                 growth.resume(journal.before)

@@ -15,7 +15,7 @@ from typing import Any
 
 from dvid_array.box import Box, Triple
 from dvid_array.client.transport import Call, Transport
-from dvid_array.errors import DvidNotFoundError, DvidProtocolError
+from dvid_array.errors import DvidNotFoundError
 from dvid_array.protocol import documents, paths, spans
 from dvid_array.protocol.paths import Address
 from dvid_array.protocol.spans import Spans
@@ -159,15 +159,3 @@ class Catalog:
         )
         answer = self.transport.document(call)
         return documents.parse(answer, schema, self._url(address))
-
-
-def probe(catalog: Catalog) -> None:
-    """Make sure that a DVID answers at all.
-
-    Raises
-    ------
-    DvidProtocolError
-        Where something else does.
-    """
-    if "DVID Version" not in catalog.server_info():
-        raise DvidProtocolError(f"{catalog.transport.origin} answers, but not as a DVID server")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 from dvid_array.box import Box
 from dvid_array.client.journal import Journal
+from dvid_array.client.posting import Posting
 from dvid_array.client.writing import Fate, half_way
 from dvid_array.errors import DvidWriteError
 
@@ -24,13 +25,20 @@ class Ledger:
         Told of each stored part.
     tell : callable
         Told of each part that is stored, now or before.
+    how : Posting
+        How blocks are posted, which decides whether they may be posted again.
     """
 
     def __init__(
-        self, boxes: Iterable[Box], journal: Journal | None, tell: Callable[[Box], None]
+        self,
+        boxes: Iterable[Box],
+        journal: Journal | None,
+        tell: Callable[[Box], None],
+        how: Posting,
     ) -> None:
         self._journal = journal
         self._tell = tell
+        self._how = how
         self.fates = dict.fromkeys(boxes, Fate.FAILED)
 
     def skip(self, boxes: list[Box]) -> None:
@@ -69,7 +77,7 @@ class Ledger:
         first = error.first or error if isinstance(error, DvidWriteError) else error
         if set(self.fates.values()) == {Fate.FAILED}:
             return first
-        told = half_way(first, self.fates)
+        told = half_way(first, self.fates, self._how)
         if self._journal:
             told.message += f". Store it again with resume={str(self._journal.path)!r}"
         told.part = getattr(error, "part", None)

@@ -59,12 +59,8 @@ Fates = dict[Box, Fate]
 """By the pieces' boxes."""
 
 
-def write(volume: Volume, source: Grid, how: Posting = INDEXED) -> Volume:
+def write(volume: Volume, source: Grid) -> Volume:
     """Write picked voxels; returns the volume with the extents it has afterwards.
-
-    With `posting.INGEST` a labelmap's index is not kept: sizes, sparse volumes and everything
-    else that is asked by label stay as they were, and later indexed writes to the same blocks do
-    not mend that.
 
     Raises
     ------
@@ -73,16 +69,16 @@ def write(volume: Volume, source: Grid, how: Posting = INDEXED) -> Volume:
     DvidWriteError
         Where some pieces were stored and others not.
     """
-    work = _Work(volume, source, how)
+    work = _Work(volume, source, INDEXED)
     if not work.pieces:
         return volume
     covered = _hull(list(work.fates))
-    check_writable(volume, covered, how=how)
+    check_writable(volume, covered)
     with extents.Growth(volume, _touched(source), covered) as growth:
         return volume.with_extents(work.send(growth.settle))
 
 
-def deposit(volume: Volume, source: Grid, how: Posting = INDEXED) -> None:
+def deposit(volume: Volume, source: Grid, how: Posting) -> None:
     """Write picked voxels, and nothing else: refusals and extents are the matter of the one who
     hands out parts, and sees to it that no two of them share a block."""
     _Work(volume, source, how).send(lambda: None)
@@ -243,7 +239,7 @@ REFUSALS: tuple[Refusal, ...] = (
 """In this order; the last one costs a request."""
 
 
-def _pieces(volume: Volume, source: Grid, how: Posting = INDEXED) -> list[_Piece]:
+def _pieces(volume: Volume, source: Grid, how: Posting) -> list[_Piece]:
     """Whole blocks first, then the slabs of border blocks around them."""
     grid, kind = volume.grid, volume.instance.kind
     box = source.box if len(source.coordinates[0]) == kind.channels else None
@@ -296,7 +292,7 @@ def as_stored(volume: Volume) -> Volume:
     return whole.unmerged() if volume.instance.kind.has_versions_of_labels else whole
 
 
-def half_way(error: Exception, fates: Fates, how: Posting = INDEXED) -> DvidWriteError:
+def half_way(error: Exception, fates: Fates, how: Posting) -> DvidWriteError:
     """What became of every box."""
     boxes = {fate.value: [box for box in fates if fates[box] is fate] for fate in Fate}
     if len(boxes["stored"]) == len(fates):

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from dvid_array.box import Box, Triple, triple
+from dvid_array.box import Box
 
 API = "/api/"
 VOLUME = "0_1_2"
@@ -66,20 +66,6 @@ def box_args(box: Box) -> tuple[str, str]:
 def join(values: Iterable[int], separator: str = "_") -> str:
     """Integers as DVID writes them in a path (`_`) or a query (`,`)."""
     return separator.join(str(value) for value in values)
-
-
-def parse_triple(text: str, separator: str = "_") -> Triple:
-    """Three signed 32-bit integers of a path part.
-
-    Raises
-    ------
-    ValueError
-        Where there are not exactly three.
-    """
-    parts = text.split(separator)
-    if len(parts) != 3:
-        raise ValueError(f"expected three integers, got {text!r}")
-    return triple(int(part) for part in parts)
 
 
 def path(address: Address) -> str:

@@ -14,7 +14,7 @@ import requests
 import dvid_array
 from dvid_array import Node, errors
 from dvid_array.box import Box
-from dvid_array.client.catalog import Catalog, probe
+from dvid_array.client.catalog import Catalog
 from dvid_array.client.transport import Transport
 from dvid_array.testing import Fault, FaultyProxy
 from tests.client.conftest import QUICK
@@ -253,11 +253,3 @@ def test_what_should_be_an_empty_answer(
 ) -> None:
     with pytest.raises(errors.DvidProtocolError, match="follow the expected answer"):
         answering(answer).post_extents("abc", "v", Box((0, 0, 0), (1, 1, 1)))
-
-
-def test_something_else_is_not_taken_for_a_dvid(
-    answering: Callable[[bytes], Catalog], catalog: Catalog
-) -> None:
-    probe(catalog)
-    with pytest.raises(errors.DvidProtocolError, match="not as a DVID server"):
-        probe(answering(b'{"name": "something else"}'))

@@ -10,6 +10,7 @@ from dvid_array import errors
 from dvid_array.box import Box
 from dvid_array.client.journal import Journal
 from dvid_array.client.ledger import Ledger
+from dvid_array.client.posting import INDEXED, INGEST, Posting
 from dvid_array.client.writing import Fate
 
 PARTS = [Box.sized((32 * n, 0, 0), (32, 32, 32)) for n in range(4)]
@@ -23,7 +24,7 @@ def told() -> list[Box]:
 
 @pytest.fixture
 def ledger(told: list[Box]) -> Ledger:
-    return Ledger(PARTS, None, told.append)
+    return Ledger(PARTS, None, told.append, INDEXED)
 
 
 def test_a_part_is_told_once(ledger: Ledger, told: list[Box]) -> None:
@@ -41,7 +42,7 @@ def test_a_part_is_told_once(ledger: Ledger, told: list[Box]) -> None:
 def test_a_journal_gets_what_is_stored_now(told: list[Box], tmp_path: Path) -> None:
     facts = {"what": "a test"}
     with Journal(tmp_path / "j", facts, None) as journal:
-        ledger = Ledger(PARTS, journal, told.append)
+        ledger = Ledger(PARTS, journal, told.append, INDEXED)
         ledger.begun(A)
         ledger.stored(A, 7)
         ledger.stored(A, 7)
@@ -81,8 +82,15 @@ def test_where_nothing_was_written_the_fault_itself_is_told(ledger: Ledger) -> N
 
 def test_the_way_to_go_on_is_told(tmp_path: Path) -> None:
     with Journal(tmp_path / "j", {"what": "a test"}, None) as journal:
-        ledger = Ledger(PARTS, journal, lambda box: None)
+        ledger = Ledger(PARTS, journal, lambda box: None, INDEXED)
         ledger.stored(A, 7)
         error = ledger.told(ValueError("gone"))
     assert str(error).endswith(f"Store it again with resume={str(tmp_path / 'j')!r}")
     assert "The first fault: gone" in str(error)
+
+
+@pytest.mark.parametrize(("how", "words"), [(INDEXED, "again is safe"), (INGEST, "counts them")])
+def test_whether_it_may_be_stored_again(how: Posting, words: str) -> None:
+    ledger = Ledger(PARTS, None, lambda box: None, how)
+    ledger.begun(A)
+    assert words in str(ledger.told(ValueError("gone")))

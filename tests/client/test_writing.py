@@ -16,6 +16,7 @@ from dvid_array import Settings
 from dvid_array.box import Box
 from dvid_array.client import writing
 from dvid_array.client.picks import Grid
+from dvid_array.client.posting import INDEXED
 from tests.client.conftest import volume_of
 from tests.client.world import BOUNDS, World, key_of, on_server
 from tests.conftest import Dvid, Sent
@@ -185,7 +186,7 @@ def test_a_post_is_never_larger_than_dvid_answers_side_by_side(worlds: Worlds) -
     box = Box((-7, 5, 3), (1010, 700, 801))
     stand_in = np.broadcast_to(np.zeros((), np.uint16), (1, *box.shape))
     spatial = (range(a, b) for a, b in zip(box.start, box.stop, strict=True))
-    pieces = writing._pieces(volume, Grid((range(1), *spatial), stand_in))
+    pieces = writing._pieces(volume, Grid((range(1), *spatial), stand_in), INDEXED)
     assert sum(piece.box.size for piece in pieces) == volume.grid.cover(box).size
     assert all(volume.grid.aligned(piece.box) for piece in pieces)
     assert max(piece.box.size for piece in pieces) * 2 <= 2**22

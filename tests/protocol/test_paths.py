@@ -94,16 +94,5 @@ def test_any_text_is_an_address_or_none(text: str) -> None:
         assert found is None or found.scope in ("", "server", "repos", "repo", "node", "instance")
 
 
-@given(st.tuples(*[st.integers(-(2**31), 2**31 - 1)] * 3), st.sampled_from("_,"))
-def test_triples(values: tuple[int, int, int], separator: str) -> None:
-    assert paths.parse_triple(paths.join(values, separator), separator) == values
-
-
 def test_boxes() -> None:
     assert paths.box_args(Box((-1, 2, 3), (4, 5, 6))) == ("5_3_3", "-1_2_3")
-
-
-@pytest.mark.parametrize("text", ["", "1_2", "1_2_3_4", "1_2_a", "1,2,3", "1__3", "1.5_2_3"])
-def test_wrong_triples(text: str) -> None:
-    with pytest.raises(ValueError, match=r"three integers|invalid literal"):
-        paths.parse_triple(text)
