@@ -31,8 +31,9 @@ Ids = NDArray[np.uint64]
 
 BATCH = 10_000
 """Ids in one request."""
-MOST_BLOCKS = 1 << 27
-"""No server keeps an index of a body with more blocks: it would be gigabytes."""
+MOST_BLOCKS = 1 << 24
+"""No server keeps an index of a body with more blocks: each entry is half a gigabyte then, and the
+list of blocks takes twice that here."""
 
 
 def check_indexed(volume: Volume) -> None:

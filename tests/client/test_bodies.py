@@ -137,12 +137,12 @@ def test_a_list_of_another_kind_is_an_error(labels: Labels, path: FaultyProxy, l
 
 
 def test_an_endless_body_is_an_error(labels: Labels, path: FaultyProxy) -> None:
-    endless = np.array([[0, 0, 0, 2**31 - 1]])
+    endless = np.array([[0, 0, 0, (1 << 24) - 3], [0, 1, 0, 4]])
     answer = Fault(keep=0, tail=runs.encode_rles(endless))
     path.add(answer, when=lambda request: "/sparsevol-coarse" in request.path, times=3)
     array = through(path, labels.array)
     for ask in (array.body, array.sparse, array.bodies.coarse):
-        with pytest.raises(errors.DvidProtocolError, match=r"touches 2,147,483,647 blocks"):
+        with pytest.raises(errors.DvidProtocolError, match=r"touches 16,777,217 blocks"):
             ask(5)
 
 
