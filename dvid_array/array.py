@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from dvid_array import casting, display, selection
+from dvid_array import casting, corners, display, selection
 from dvid_array.bodies import Labelled
-from dvid_array.box import Box, Triple
+from dvid_array.box import Box
 from dvid_array.client import caching, reading, writing
 from dvid_array.client.cache import CacheInfo
 from dvid_array.client.picks import Grid, Points
@@ -139,7 +139,7 @@ class DvidArray(Scaled, SeenThrough, Labelled, Pointed, Refusals):
         ndarray
             Shape (channels, x, y, z), Fortran-ordered.
         """
-        box = self._box(start, stop)
+        box = corners.box(start, stop, self.shape[0])
         whole = Selection(self._whole(box), (0, 1, 2, 3))
         target = self._empty(whole) if out is None else Grid(whole.axes, self._fitting(out, whole))
         voxel = self.itemsize * self.shape[0]
@@ -157,7 +157,7 @@ class DvidArray(Scaled, SeenThrough, Labelled, Pointed, Refusals):
 
     def get_ndarray(self, start: Sequence[int], stop: Sequence[int]) -> Array:
         """Read the box from corner to corner (c, x, y, z, signed, half-open)."""
-        return np.asarray(self.voxels[_corners(start, stop)])
+        return np.asarray(self.voxels[corners.slices(start, stop)])
 
     def plan(self, key: Any) -> Plan:
         """What reading ``arr[key]`` would cost. No request."""
@@ -233,7 +233,7 @@ class DvidArray(Scaled, SeenThrough, Labelled, Pointed, Refusals):
 
     def post_ndarray(self, start: Sequence[int], stop: Sequence[int], data: Any) -> None:
         """Write the box from corner to corner (c, x, y, z, signed, half-open)."""
-        key = _corners(start, stop)
+        key = corners.slices(start, stop)
         shape = tuple(part.stop - part.start for part in key)
         if np.shape(data) != shape:
             raise ValueError(f"the box has shape {shape}, the data {np.shape(data)}")
@@ -255,7 +255,7 @@ class DvidArray(Scaled, SeenThrough, Labelled, Pointed, Refusals):
         start, stop : three or four integers
             DVID's signed coordinates x, y, z, half-open.
         """
-        return self._view(self._volume, self._box(start, stop))
+        return self._view(self._volume, corners.box(start, stop, self.shape[0]))
 
     def _view(self, volume: Volume, box: Box) -> DvidArray:
         return DvidWindow(self._node, volume, box)
@@ -338,23 +338,6 @@ class DvidArray(Scaled, SeenThrough, Labelled, Pointed, Refusals):
     def __dask_tokenize__(self) -> Any:
         """Equal for equal data: one request on a version that is still open."""
         return self._volume.token(self.origin, self.shape)
-
-    def _box(self, start: Sequence[int], stop: Sequence[int]) -> Box:
-        box = Box(self._corner(start, 0), self._corner(stop, self.shape[0]))
-        if any(b < a for a, b in zip(box.start, box.stop, strict=True)):
-            raise ValueError(f"the box ends before it starts: {box}")
-        return box
-
-    def _corner(self, corner: Sequence[int], channel: int) -> Triple:
-        numbers = [selection.integer(value) for value in corner]
-        if len(numbers) == 4 and numbers[0] == channel:
-            numbers = numbers[1:]
-        if len(numbers) != 3:
-            raise ValueError(
-                f"a corner is x, y, z (or {channel}, x, y, z: all channels), not {tuple(corner)}"
-            )
-        x, y, z = numbers
-        return x, y, z
 
     def _whole(self, box: Box) -> tuple[range, ...]:
         spatial = (range(a, b) for a, b in zip(box.start, box.stop, strict=True))
@@ -444,13 +427,3 @@ def _upward(
     down = [isinstance(axis, range) and axis.step < 0 for axis in axes]
     turned = tuple(axis[::-1] if flip else axis for axis, flip in zip(axes, down, strict=True))
     return turned, values[tuple(slice(None, None, -1 if flip else 1) for flip in down)]
-
-
-def _corners(start: Sequence[int], stop: Sequence[int]) -> tuple[slice, ...]:
-    """Two corners c, x, y, z as slices of literal coordinates."""
-    if len(start) != 4 or len(stop) != 4:
-        raise ValueError(f"corners are c, x, y, z: got {tuple(start)} and {tuple(stop)}")
-    pairs = [(selection.integer(a), selection.integer(b)) for a, b in zip(start, stop, strict=True)]
-    if any(b < a for a, b in pairs):
-        raise ValueError(f"the box ends before it starts: {tuple(start)} to {tuple(stop)}")
-    return tuple(slice(a, b) for a, b in pairs)

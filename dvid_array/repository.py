@@ -13,10 +13,11 @@ from typing import Any
 
 from dvid_array import facts
 from dvid_array.array import DvidArray
-from dvid_array.box import Box, Triple, triple
+from dvid_array.box import Box
 from dvid_array.client.catalog import Catalog
 from dvid_array.client.transport import Transport
 from dvid_array.client.volume import Volume
+from dvid_array.corners import corner
 from dvid_array.errors import DvidExistsError, DvidNotFoundError
 from dvid_array.protocol import configs, documents
 from dvid_array.rois import HasRois
@@ -356,8 +357,8 @@ class Node(HasRois):
         setups = configs.volume_configs(
             found,
             name,
-            extents=_extents(shape, minindex),
-            block=_corner("block", block),
+            extents=_extents(shape, minindex, found.channels),
+            block=corner("block", block),
             resolution=resolution,
             units=units,
             max_scale=max_scale,
@@ -429,19 +430,13 @@ class Node(HasRois):
         return Node, (self._server, self._uuid)
 
 
-def _extents(shape: Sequence[int] | None, minindex: Sequence[int] | None) -> Box | None:
-    """The box between two corners; a leading channel is understood."""
+def _extents(
+    shape: Sequence[int] | None, minindex: Sequence[int] | None, channels: int
+) -> Box | None:
+    """The box between two corners, whose channels may be named as well."""
     if shape is None:
         if minindex is not None:
             raise ValueError(f"minindex {tuple(minindex)} needs a shape, the upper corner")
         return None
-    lower = (0, 0, 0) if minindex is None else _corner("minindex", minindex)
-    return Box(lower, _corner("shape", shape))
-
-
-def _corner(name: str, values: Sequence[int]) -> Triple:
-    try:
-        numbers = [integer(value) for value in values]
-        return triple(numbers[1:] if len(numbers) == 4 and name != "block" else numbers)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name}={values!r}: it takes three integers x, y, z") from None
+    lower = (0, 0, 0) if minindex is None else corner("minindex", minindex, 0)
+    return Box(lower, corner("shape", shape, channels))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dvid_array import display
+from dvid_array import corners, display
 from dvid_array.box import BlockGrid, Box, Triple, triple
 from dvid_array.client.catalog import Catalog
 from dvid_array.client.regions import Region
@@ -23,7 +23,7 @@ from dvid_array.doors import door
 from dvid_array.errors import DvidTooLargeError
 from dvid_array.protocol import spans
 from dvid_array.protocol.spans import Mask, Spans
-from dvid_array.selection import integer, integers
+from dvid_array.selection import integers
 
 if TYPE_CHECKING:
     import dask.array
@@ -118,7 +118,7 @@ class Roi:
         DvidTooLargeError
             Where it would take more than the memory allowed (`Settings.max_bytes`).
         """
-        box = _box(start, stop)
+        box = corners.box(start, stop)
         limit = self._catalog.transport.settings.read_limit
         if box.size > limit:
             raise DvidTooLargeError(
@@ -144,7 +144,7 @@ class Roi:
             As in `dask.array.from_array`; ``arr.to_dask().chunks[1:]`` lines up with an array.
         """
         box = self.box
-        box = _box(box.start if start is None else start, box.stop if stop is None else stop)
+        box = corners.box(box.start if start is None else start, box.stop if stop is None else stop)
         made: dask.array.Array = door("dask").roi_to_dask(self.region, box, chunks)
         return made
 
@@ -197,7 +197,7 @@ class Roi:
         """
         voxels = _as_mask(mask)
         grid = BlockGrid(self._block)
-        box = Box.sized((integer(value) for value in start), voxels.shape)
+        box = Box.sized(corners.corner("start", start), voxels.shape)
         covered = grid.blocks(box)
         some, every = _by_block(voxels, box, grid)
         partly = some & ~every
@@ -264,7 +264,7 @@ class HasRois:
         DvidExistsError
             Where the name is taken.
         """
-        self._create([spans.config(name, triple(integer(n) for n in block))])
+        self._create([spans.config(name, corners.corner("block", block))])
         made: Roi = self.roi(name)
         return made
 
@@ -305,16 +305,6 @@ class SeenThrough:
         view: DvidArray = copy.copy(self)
         view._volume = replace(self._volume, regions=(*self._volume.regions, *regions))
         return view
-
-
-def _box(start: Sequence[int], stop: Sequence[int]) -> Box:
-    corners = [[integer(value) for value in corner] for corner in (start, stop)]
-    if any(len(corner) != 3 for corner in corners):
-        raise ValueError(f"corners are x, y, z: got {tuple(start)} and {tuple(stop)}")
-    box = Box(triple(corners[0]), triple(corners[1]))
-    if any(b < a for a, b in zip(box.start, box.stop, strict=True)):
-        raise ValueError(f"the box ends before it starts: {box}")
-    return box
 
 
 def _as_mask(given: Any) -> Mask:

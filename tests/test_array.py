@@ -553,8 +553,9 @@ def test_chunks_are_blocks(x: DvidArray, start: tuple[int, ...], expected: Any) 
 @pytest.mark.parametrize(
     ("start", "stop", "words"),
     [
-        ((0, 0), (1, 1), "a corner is x, y, z"),
-        ((1, 0, 0, 0), (1, 1, 1, 1), "a corner is x, y, z"),
+        ((0, 0), (1, 1), "three integers x, y, z, or 0, x, y, z"),
+        ((1, 0, 0, 0), (1, 1, 1, 1), "three integers x, y, z, or 0, x, y, z"),
+        ((0, 0, 0), (1, 1, 1.5), "stop=.*: it takes three integers"),
         ((5, 0, 0), (4, 1, 1), "ends before it starts"),
     ],
 )
@@ -599,7 +600,7 @@ def test_posting_and_getting_corners(node: dvid_array.Node) -> None:
     assert array[:, 0, 3, 0].tolist() == [data[0, 2, 0, 0], data[1, 2, 0, 0], 255, data[3, 2, 0, 0]]
     with pytest.raises(ValueError, match=r"the box has shape \(1, 2, 3, 4\), the data \(1, 2, 3\)"):
         array.post_ndarray((0, 0, 0, 0), (1, 2, 3, 4), np.zeros((1, 2, 3), np.uint8))
-    with pytest.raises(ValueError, match="corners are c, x, y, z"):
+    with pytest.raises(ValueError, match="four integers c, x, y, z"):
         array.get_ndarray((0, 0, 0), (1, 1, 1))
     with pytest.raises(ValueError, match="ends before it starts"):
         array.get_ndarray((0, 5, 0, 0), (1, 1, 1, 1))

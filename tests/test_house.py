@@ -23,7 +23,7 @@ SOURCES = {
 
 FLOORS = {
     1: "box errors facts memory settings units",
-    2: "addresses casting chunking coordinates owners protocol scales selection",
+    2: "addresses casting chunking coordinates corners owners protocol scales selection",
     3: "client devserver",
     4: "array attributes bodies display doors opening placement progress pyramids refusals "
     "repository rois sparse_volume storing views",

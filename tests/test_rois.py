@@ -153,7 +153,7 @@ def test_unsigned_points_are_not_wrapped_around(region: tuple[Roi, np.ndarray]) 
         ((0, 0), (1, 1), ValueError),
         ((0, 0, 0, 0), (1, 1, 1, 1), ValueError),
         ((0, 0, 5), (1, 1, 4), ValueError),
-        ((0, 0, 0.5), (1, 1, 4), TypeError),
+        ((0, 0, 0.5), (1, 1, 4), ValueError),
         ((0, 0, 0), (1 << 20, 1 << 20, 1 << 20), DvidTooLargeError),
     ],
 )
