@@ -6,6 +6,10 @@ Owns where a box is cut. Pure; must not know dask, arrays or servers.
 Two writers of one block lose voxels, since each of them reads it, patches it and posts all of it.
 So a source is cut where the target's blocks begin, on the absolute grid, and whoever gets a part
 is the only one who writes its blocks. Only the faces of the whole box may lie inside blocks.
+
+Chunks are often no size for a post: planes of an image stack become slabs of a block's thickness,
+too large for a worker, and chunks of a few blocks would be posted one by one. So parts of chunks
+that are cut anew anyway have a size of their own.
 """
 
 from __future__ import annotations
@@ -71,6 +75,57 @@ def owners(start: Triple, chunks: Sequence[Sequence[int]], block: Triple, how: s
         for axis, a, lengths, n in zip("xyz", start, chunks, block, strict=True)
     )
     return Owners((x, y, z))
+
+
+def resized(parts: Owners, block: Triple, least: int, most: int) -> Owners:
+    """Parts that are neither too small for a post nor too large for a worker's memory.
+
+    Parameters
+    ----------
+    parts : Owners
+        What is cut where blocks begin.
+    block : three integers
+        Voxels of a block.
+    least, most : int
+        Voxels: parts are joined in pairs while that makes none larger than `least`, and halved
+        while one is larger than `most`, down to a block.
+    """
+    edges = [list(cuts) for cuts in parts.edges]
+    while 2 * _largest(edges) <= least and max(map(len, edges)) > 2:
+        several = [axis for axis in range(3) if len(edges[axis]) > 2]
+        axis = min(several, key=lambda axis: _longest(edges[axis]))
+        edges[axis] = [*edges[axis][:-1:2], edges[axis][-1]]
+    while _largest(edges) > most:
+        halved = [_halved(cuts, n) for cuts, n in zip(edges, block, strict=True)]
+        several = [axis for axis in range(3) if halved[axis] != edges[axis]]
+        if not several:
+            break
+        axis = max(several, key=lambda axis: _longest(edges[axis]) / block[axis])
+        edges[axis] = halved[axis]
+    x, y, z = map(tuple, edges)
+    return Owners((x, y, z))
+
+
+def _longest(cuts: Sequence[int]) -> int:
+    return max(b - a for a, b in pairwise(cuts))
+
+
+def _largest(edges: Sequence[Sequence[int]]) -> int:
+    """Voxels of the largest part."""
+    return math.prod(map(_longest, edges))
+
+
+def _halved(cuts: list[int], block: int) -> list[int]:
+    """The longest parts of an axis in two, where a block begins in them."""
+    longest = _longest(cuts)
+    middles = {_middle(a, b, block) for a, b in pairwise(cuts) if b - a == longest}
+    return sorted({*cuts, *middles})
+
+
+def _middle(start: int, stop: int, block: int) -> int:
+    """Where a block begins about half way; `start` or `stop` where none does between them."""
+    middle = (start + stop) // 2 // block * block
+    return middle if middle > start else min(middle + block, stop)
 
 
 def _rechunk(edges: list[int], block: int, axis: str) -> Cuts:

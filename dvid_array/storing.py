@@ -26,7 +26,7 @@ from dvid_array.client.posting import INDEXED, INGEST
 from dvid_array.client.volume import Volume
 from dvid_array.doors import door
 from dvid_array.errors import DvidAlignmentError, DvidError
-from dvid_array.owners import HOW, Owners, owners
+from dvid_array.owners import HOW, Owners
 from dvid_array.placement import Region, placed
 
 
@@ -73,9 +73,10 @@ def store(
         As in `DvidArray.read`.
     on_unaligned : "rechunk", "merge" or "error"
         What to do with chunks that end inside blocks. "rechunk" moves the cuts to where blocks
-        begin. "merge" leaves the chunks where they are, and makes a part of its own of each row
-        of blocks that two chunks share: less data moves between workers, in more posts. "error"
-        refuses.
+        begin, and joins or divides what makes no good post: parts of less than 16 MiB, and of
+        more than 64 MiB where chunks are smaller. "merge" leaves the chunks where they are, and
+        makes a part of its own of each row of blocks that two chunks share: less data moves
+        between workers, in many more posts. "error" refuses.
     lossy : bool
         Accept that a target stored as JPEG changes the voxels. It takes whole blocks only.
     ingest : bool
@@ -160,7 +161,7 @@ def _only_whole_blocks(box: Box, covered: Box, volume: Volume) -> None:
 def _parts(array: Any, box: Box, deposit: Deposit, how: str) -> Owners | list[Box]:
     """Who owns what: of a dask array by its chunks, of an array in memory in large requests."""
     if not isinstance(array, np.ndarray):
-        return owners(box.start, array.chunks[1:], deposit.cells.block, how)
+        return deposit.owners(box.start, array.chunks[1:], how)
     most, threads = deposit.how.most(deposit.volume), deposit.volume.settings.threads
     return list(planning.slabs(box, deposit.cells, voxels=most, pieces=threads))
 

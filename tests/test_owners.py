@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dvid_array.box import BlockGrid, Box, triple
 from dvid_array.errors import DvidAlignmentError
-from dvid_array.owners import HOW, Owners, owners
+from dvid_array.owners import HOW, Owners, owners, resized
 
 lengths = st.lists(st.integers(0, 70), min_size=1, max_size=5).filter(sum)
 starts = st.integers(-150, 150)
@@ -114,3 +114,51 @@ def test_places() -> None:
     assert made.counts == (2, 1, 2)
     assert made.box((1, 0, 1)) == Box((8, -8, 6), (10, 0, 7))
     assert [place for place, _ in made.each()] == [(0, 0, 0), (1, 0, 0), (0, 0, 1), (1, 0, 1)]
+
+
+@given(
+    three(starts, starts, starts),
+    three(lengths, lengths, lengths),
+    st.integers(1, 200_000),
+    st.integers(1, 200_000),
+)
+def test_resized_parts_keep_blocks_whole(
+    start: tuple[int, int, int],
+    along: tuple[list[int], list[int], list[int]],
+    least: int,
+    most: int,
+) -> None:
+    """And are within the bounds, where there are several to join, and blocks to divide."""
+    grid = BlockGrid((32, 40, 50))
+    made = owners(start, along, grid.block, "rechunk")
+    most = max(least, most)
+    found = resized(made, grid.block, least, most)
+    for axis, cuts in enumerate(found.edges):
+        assert (cuts[0], cuts[-1]) == (made.edges[axis][0], made.edges[axis][-1])
+        assert all(a < b for a, b in pairwise(cuts))
+        assert not [cut for cut in cuts[1:-1] if cut % grid.block[axis]]
+    sizes = [box.size for _, box in found.each()]
+    assert max(sizes) <= most or all(
+        a // block == (b - 1) // block
+        for cuts, block in zip(found.edges, grid.block, strict=True)
+        for a, b in [max(pairwise(cuts), key=lambda pair: pair[1] - pair[0])]
+    )
+    assert 2 * max(sizes) > least or len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("chunks", "least", "most", "counts"),
+    [
+        # a zarr of 64-voxel chunks: posts of 128 x 64 x 64 are within 2**19 voxels, 128**2 x 64 not
+        (((64,) * 8,) * 3, 1 << 19, 1 << 22, (4, 8, 8)),
+        # the planes of a stack: slabs of a block's thickness are divided across
+        (((1024,), (1024,), (1,) * 256), 1 << 20, 1 << 22, (4, 4, 4)),
+        # large chunks on the grid stay
+        (((512, 512),) * 3, 1 << 20, 1 << 27, (2, 2, 2)),
+    ],
+)
+def test_sizes_for_posts(
+    chunks: tuple[tuple[int, ...], ...], least: int, most: int, counts: tuple[int, ...]
+) -> None:
+    made = owners((0, 0, 0), chunks, (64, 64, 64), "rechunk")
+    assert resized(made, (64, 64, 64), least, most).counts == counts

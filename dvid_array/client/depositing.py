@@ -6,21 +6,28 @@ parts: nobody else may have blocks of this one.
 
 from __future__ import annotations
 
+import math
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from dvid_array import casting
-from dvid_array.box import BlockGrid, Box
+from dvid_array.box import BlockGrid, Box, Triple
 from dvid_array.client import reading, writing
 from dvid_array.client.picks import Grid
 from dvid_array.client.posting import Posting
 from dvid_array.client.volume import Volume
 from dvid_array.errors import DvidWriteError
+from dvid_array.owners import Owners, owners, resized
 from dvid_array.protocol import voxels
 from dvid_array.protocol.voxels import Array
+
+MOST_BYTES = 64 << 20
+"""Parts larger than this are divided, where chunks are not as large themselves: each thread of a
+worker holds one, and the pieces that it is made of."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,18 @@ class Deposit:
     def cells(self) -> BlockGrid:
         """Where parts may be cut: into blocks, and of an ingest into families of them."""
         return self.how.cells(self.volume)
+
+    def owners(self, start: Triple, chunks: Sequence[Sequence[int]], unaligned: str) -> Owners:
+        """Who writes what of a source whose first voxel is at `start`, by its chunks along x, y, z.
+
+        `unaligned` is what becomes of chunks that end inside blocks, a key of `owners.HOW`. Parts
+        of "rechunk" hold what one post does, where chunks are smaller.
+        """
+        parts = owners(start, chunks, self.cells.block, unaligned)
+        if unaligned != "rechunk":
+            return parts
+        most = max(math.prod(map(max, chunks)), MOST_BYTES // self.volume.voxel_bytes)
+        return resized(parts, self.cells.block, min(most, self.how.most(self.volume)), most)
 
     def __call__(self, box: Box, values: Any) -> int:
         """Write a part; returns its checksum, or 0 where none is wanted.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 from typing import Any
 
@@ -70,9 +71,30 @@ def test_chunks_of_another_type_are_not_cast() -> None:
     assert (found == 0.5).all()
 
 
-def test_a_chunk_of_another_shape_is_an_error() -> None:
-    one = da.map_blocks(
-        lambda part: part[:, :1, :1, :1], da.zeros((1, 8, 8, 8), chunks=(1, 4, 8, 8)), dtype="u1"
+def test_most_of_a_chunk_is_taken_from_the_chunk_itself() -> None:
+    """And the rest is cut off by one task, whoever wants it: tasks cost more than voxels."""
+    source = da.zeros((1, 20, 20, 20), chunks=(1, 10, 10, 10), dtype="u1")
+    found = recut(source, ((1,), (12, 8), (12, 8), (12, 8)))
+    names = Counter(key[0] for key in found.__dask_graph__() if key[0] != source.name)
+    # the first chunk is whole in a part; of each other one some part has more than half
+    assert names == {found.name: 8, f"{found.name}-pieces": 7}
+
+
+def test_chunks_that_fall_apart_are_cut_piece_by_piece() -> None:
+    """Else each part would be sent all of each."""
+    planes = da.zeros((1, 8, 8, 2), chunks=(1, 8, 8, 1), dtype="u1")
+    found = recut(planes, ((1,), (4, 4), (4, 4), (2,)))
+    names = Counter(key[0] for key in found.__dask_graph__() if key[0] != planes.name)
+    assert names == {found.name: 4, f"{found.name}-pieces": 8}
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (1, 3, 8, 8), (1, 5, 8, 8)])
+def test_a_chunk_of_another_shape_is_an_error(shape: tuple[int, ...]) -> None:
+    wrong = da.map_blocks(
+        lambda part: np.zeros(shape, part.dtype),
+        da.zeros((1, 8, 8, 8), chunks=(1, 4, 8, 8)),
+        dtype="u1",
     )
-    with pytest.raises(ValueError, match=r"shape \(1, 1, 1, 1\) where its array says"):
-        recut(one, ((1,), (8,), (8,), (8,))).compute(scheduler="sync")
+    for cut in [(8,), (3, 5), (2, 2, 4)]:
+        with pytest.raises(ValueError, match=r"shape .* where its array says"):
+            recut(wrong, ((1,), cut, (8,), (8,))).compute(scheduler="sync")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import signal
 import subprocess
@@ -22,7 +23,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import dvid_array
-from dvid_array import Box, DvidWriteError, Node, store
+from dvid_array import Box, DvidArray, DvidWriteError, Node, store
+from dvid_array.client import depositing
 from dvid_array.testing import Fault, FaultyProxy
 from tests.adapters.test_dask import bulk
 from tests.client.conftest import through
@@ -36,9 +38,18 @@ CHUNKS = (1, (7, 33, 20), (50,), (9, 1, 30))
 """Chunks of it, hardly one of which ends where a block does."""
 
 
+def made(
+    node: Node, dtype: str = "uint8", channels: int = 1, blocks: int = 1, **options: Any
+) -> DvidArray:
+    """A volume posted in requests of some blocks, and so in parts as large: there are many."""
+    array = node.create("v", dtype, channels=channels, block=BLOCK, **options)
+    voxel_bytes = channels * array.dtype.itemsize
+    return array.with_settings(request_bytes=blocks * voxel_bytes * math.prod(BLOCK))
+
+
 @pytest.fixture
 def world(node: Node) -> World:
-    return World.made(node, "v", "uint8", block=BLOCK)
+    return World(made(node))
 
 
 @pytest.fixture
@@ -79,7 +90,7 @@ def placed_chunks(draw: st.DrawFn) -> tuple[Box, tuple[Any, ...]]:
 @pytest.mark.parametrize("kind", [("uint8", 1), ("uint8", 4), ("uint64", 1)])
 def test_no_voxel_is_lost_by_threads(node: Node, kind: tuple[str, int]) -> None:
     """Offsets, sizes and chunks as they come; neighbours included."""
-    world = World.made(node, "v", kind[0], kind[1], block=BLOCK)
+    world = World(made(node, *kind, blocks=4))
 
     @settings(max_examples=12, suppress_health_check=list(HealthCheck))
     @given(placed_chunks(), st.sampled_from(["rechunk", "merge"]))
@@ -119,13 +130,37 @@ def test_every_block_is_posted_once(world: World, sent: list[Sent], how: str) ->
 
 
 def test_aligned_chunks_are_only_posted(node: Node, sent: list[Sent]) -> None:
-    array = node.create("v", "uint8", block=BLOCK, shape=(64, 64, 64))
+    array = made(node, blocks=16, shape=(64, 64, 64))
     source = da.ones((1, 64, 64, 64), dtype="uint8", chunks=(1, 32, 32, 64))
     sent.clear()
     store(source, array)
     assert [one.method for one in bulk(sent)] == ["POST"] * 4
     assert len(sent) == 6
     assert (array[...] == 1).all()
+
+
+@pytest.mark.parametrize(("how", "posts"), [("rechunk", 1), ("error", 64)])
+def test_small_chunks_are_posted_together(
+    node: Node, sent: list[Sent], how: str, posts: int
+) -> None:
+    array = node.create("v", "uint8", block=BLOCK, shape=(64, 64, 64))
+    values = np.random.default_rng(0).integers(1, 9, (1, 64, 64, 64), np.uint8)
+    source = da.from_array(values, chunks=16)
+    sent.clear()
+    store(source, array, on_unaligned=how)
+    assert [one.method for one in bulk(sent)] == ["POST"] * posts
+    np.testing.assert_array_equal(array[...], values)
+
+
+def test_planes_are_divided(node: Node, monkeypatch: pytest.MonkeyPatch, sent: list[Sent]) -> None:
+    """Else a stack of large pictures would become slabs that no worker can hold."""
+    monkeypatch.setattr(depositing, "MOST_BYTES", 32 * 32 * 16)
+    array = node.create("v", "uint8", block=BLOCK, shape=(64, 64, 32))
+    values = np.random.default_rng(0).integers(1, 9, (1, 64, 64, 32), np.uint8)
+    sent.clear()
+    store(da.from_array(values, chunks=(1, 64, 64, 1)), array)
+    assert len(bulk(sent)) == 2 * 2 * 2
+    np.testing.assert_array_equal(array[...], values)
 
 
 def test_unaligned_chunks_can_be_refused(world: World, sent: list[Sent]) -> None:
@@ -153,7 +188,7 @@ def test_the_source_keeps_its_laziness(world: World) -> None:
 
 @pytest.mark.parametrize("how", ["rechunk", "merge"])
 def test_extents_are_the_exact_union(node: Node, how: str) -> None:
-    array = node.create("v", "uint8", block=BLOCK)
+    array = made(node)
     array.voxels[:, 20:30, 5:9, 1:2] = 1
     source = da.ones((1, *INSIDE.shape), dtype="uint8", chunks=CHUNKS)
     store(source, array, INSIDE, on_unaligned=how)
@@ -163,7 +198,7 @@ def test_extents_are_the_exact_union(node: Node, how: str) -> None:
 
 def test_what_others_grew_meanwhile_stays(node: Node) -> None:
     """Another writer, of whom this process knows nothing, grows some faces during the store."""
-    array = node.create("v", "uint8", block=BLOCK)
+    array = made(node)
     other = (
         "import sys, dvid_array\n"
         "dvid_array.open(sys.argv[1]).voxels[:, 100:103, -50:-43, 3:9] = 5\n"
@@ -188,7 +223,7 @@ def test_what_others_grew_meanwhile_stays(node: Node) -> None:
 
 
 def test_nothing_happens_before_compute(node: Node, sent: list[Sent]) -> None:
-    array = node.create("v", "uint8", block=BLOCK)
+    array = made(node)
     values = np.random.default_rng(0).integers(1, 9, (1, *INSIDE.shape), np.uint8)
     sent.clear()
     later = store(da.from_array(values, chunks=CHUNKS), array, INSIDE, compute=False)
@@ -238,7 +273,7 @@ def test_an_empty_source(node: Node, sent: list[Sent]) -> None:
 
 
 def test_a_broken_source_tells_what_is_stored(node: Node) -> None:
-    array = node.create("v", "uint8", block=BLOCK)
+    array = made(node)
 
     def block(values: np.ndarray, block_id: tuple[int, ...] = ()) -> np.ndarray:
         if block_id[3] == 3:
@@ -263,7 +298,7 @@ def test_a_broken_source_tells_what_is_stored(node: Node) -> None:
 
 def test_a_lost_answer_is_unknown(node: Node, faulty: FaultyProxy) -> None:
     """The part that failed is told piece by piece, the others as they are."""
-    array = through(faulty, node.create("v", "uint8", block=BLOCK), retry_deadline=0.0)
+    array = through(faulty, made(node), retry_deadline=0.0, request_bytes=math.prod(BLOCK))
     source = da.ones((1, 16, 16, 64), dtype="uint8", chunks=(1, 16, 16, 16))
     faulty.add(Fault.lost(forward=True), when=lambda one: one.path.endswith("16_16_16/0_0_32"))
     with dask.config.set(scheduler="sync"), pytest.raises(DvidWriteError) as told:
@@ -277,8 +312,8 @@ def test_a_lost_answer_is_unknown(node: Node, faulty: FaultyProxy) -> None:
 
 def test_an_interrupt_ends_all_threads(node: Node, faulty: FaultyProxy) -> None:
     """Ctrl-C against a server that has stopped answering: no thread of the pool waits on."""
-    array = node.create("v", "uint8", block=BLOCK)
-    slow = dvid_array.open(array.url.replace(node.server.url, faulty.url))
+    array = made(node)
+    slow = dvid_array.open(array.url.replace(node.server.url, faulty.url), settings=array.settings)
     faulty.add(Fault.stall(), when=lambda one: one.method == "POST", skip=1, times=-1)
 
     def interrupt() -> None:
@@ -319,7 +354,7 @@ def test_a_chunk_smaller_than_its_array_says_is_not_spread(node: Node) -> None:
 
 
 def test_values_that_do_not_fit_are_told_by_part(node: Node) -> None:
-    array = node.create("v", "uint8", block=BLOCK)
+    array = made(node)
     source = da.from_array(np.full((1, 16, 16, 32), 7), chunks=16)
     source = da.concatenate([source, source + 1000], axis=3)
     with dask.config.set(scheduler="sync"), pytest.raises((DvidWriteError, ValueError)) as told:
@@ -346,7 +381,7 @@ def cluster() -> Iterator[Client]:
 def test_no_voxel_is_lost_by_a_cluster(
     node: Node, cluster: Client, tmp_path: Path, how: str, dtype: str
 ) -> None:
-    world = World.made(node, "v", dtype, block=BLOCK)
+    world = World(made(node, dtype, blocks=4))
     source = source_of(world)
     heard: list[tuple[int, int]] = []
     with cluster.as_current():
@@ -365,7 +400,7 @@ def test_no_voxel_is_lost_by_a_cluster(
 
 
 def test_a_delayed_on_a_cluster(node: Node, cluster: Client) -> None:
-    array = node.create("v", "uint8", block=BLOCK)
+    array = made(node)
     source = da.ones((1, *INSIDE.shape), dtype="uint8", chunks=CHUNKS)
     later = store(source, array, INSIDE, compute=False)
     cluster.compute(later).result()
@@ -398,8 +433,8 @@ def test_a_refusal_on_a_cluster(node: Node, cluster: Client, tmp_path: Path) -> 
 
 def test_a_worker_killed_in_mid_write(node: Node, cluster: Client, faulty: FaultyProxy) -> None:
     """Its posts are with the server, their answers on the way; another worker does them again."""
-    array = node.create("v", "uint8", block=BLOCK)
-    slow = dvid_array.open(array.url.replace(node.server.url, faulty.url))
+    array = made(node, blocks=4)
+    slow = dvid_array.open(array.url.replace(node.server.url, faulty.url), settings=array.settings)
     faulty.add(Fault.latency(1.0), when=lambda one: one.method == "POST", times=6)
     values = np.random.default_rng(5).integers(1, 99, (1, *INSIDE.shape), np.uint8)
     source = da.from_array(values, chunks=CHUNKS)

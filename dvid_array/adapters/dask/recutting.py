@@ -3,12 +3,20 @@
 Owns the graph between a source's chunks and the parts of a store. Must not know servers.
 
 dask's own `rechunk` copies into C order what is in Fortran order, voxel by voxel, and what is to be
-posted has to be turned back; it also sends cut pieces between workers in that way. Here a piece is
-copied once where its chunk is, and once into its part, both in Fortran order.
+posted has to be turned back; it also sends cut pieces between workers in that way. Here all copies
+are made in Fortran order.
+
+A part that has most of a chunk takes it from the chunk itself, beside which a cluster computes it;
+the rest of that chunk is cut off by one task for all the parts around. On a cluster a task costs
+about a millisecond, as much as copying a few megabytes: a task for each piece would cost more than
+the pieces. Where no part has most of a chunk, its pieces are large, or go to many parts, and each
+is cut by a task of its own, so that no worker is sent what it does not need.
 """
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise, product
@@ -23,20 +31,26 @@ from dvid_array.protocol.voxels import Array, copy_tiled
 
 Lengths = tuple[int, ...]
 Slices = tuple[slice, ...]
+Place = tuple[int, ...]
+"""Which chunk or part, by axis."""
+Key = tuple[Any, ...]
+"""Which task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """What an old and a new chunk have in common along one axis."""
+    """What a chunk and a part have in common."""
 
-    old: int
-    """Which of the old chunks."""
-    taken: slice
-    """Positions in it."""
-    put: slice
-    """Positions in the new one."""
-    whole: bool
-    """Whether it is all of the old one."""
+    part: Place
+    taken: Slices
+    """Positions in the chunk."""
+    put: Slices
+    """Positions in the part."""
+
+    @property
+    def size(self) -> int:
+        """Voxels."""
+        return math.prod(one.stop - one.start for one in self.taken)
 
 
 def recut(source: da.Array, chunks: Sequence[Lengths]) -> da.Array:
@@ -45,79 +59,126 @@ def recut(source: da.Array, chunks: Sequence[Lengths]) -> da.Array:
     if cut == source.chunks:
         return source
     name = f"dvid-recut-{tokenize(source.name, cut)}"
-    layer: dict[Any, Any] = {}
-    axes = [_overlaps(old, new) for old, new in zip(source.chunks, cut, strict=True)]
-    for place in np.ndindex(*map(len, cut)):
-        along = [axis[n] for axis, n in zip(axes, place, strict=True)]
-        shape = tuple(lengths[n] for lengths, n in zip(cut, place, strict=True))
-        layer |= _part((name, *place), source.name, shape, along)
-    graph = HighLevelGraph.from_collections(name, layer, dependencies=[source])  # type: ignore[list-item]
+    layer: dict[Key, Any] = {}
+    pieces: dict[Place, list[tuple[Key, Piece]]] = defaultdict(list)
+    for chunk, shape, overlaps in _chunks(source, cut):
+        near, *others = _groups(overlaps, math.prod(shape))
+        for one in near:
+            pieces[one.part].append((chunk, Piece(one.put, Taken(shape, one.taken))))
+        for number, group in enumerate(others):
+            key = (f"{name}-pieces", *chunk[1:], number)
+            layer[key] = (Cutting(tuple(Taken(shape, one.taken) for one in group)), chunk)
+            for which, one in enumerate(group):
+                pieces[one.part].append((key, Piece(one.put, which)))
+    for part, some in pieces.items():
+        shape = tuple(lengths[n] for lengths, n in zip(cut, part, strict=True))
+        keys, placed = zip(*some, strict=True)
+        layer[name, *part] = (Gathering(shape, placed), list(keys))
+    graph = HighLevelGraph.from_collections(name, layer, dependencies=[source])  # type: ignore[arg-type,list-item]
     return da.Array(graph, name, cut, meta=source._meta)  # type: ignore[no-untyped-call]
 
 
-def _part(
-    key: tuple[Any, ...], source: str, shape: Lengths, along: Sequence[Sequence[Overlap]]
-) -> dict[Any, Any]:
-    """The tasks of one new chunk: its pieces, and their gathering."""
-    layer: dict[Any, Any] = {}
-    pieces, places = [], []
-    for number, overlaps in enumerate(product(*along)):
-        piece = (source, *(one.old for one in overlaps))
-        if not all(one.whole for one in overlaps):
-            whole, piece = piece, (f"{key[0]}-piece", *key[1:], number)
-            layer[piece] = (Cutting(tuple(one.taken for one in overlaps)), whole)
-        pieces.append(piece)
-        places.append(tuple(one.put for one in overlaps))
-    layer[key] = (Gathering(shape, tuple(places)), pieces)
-    return layer
+def _chunks(
+    source: da.Array, cut: Sequence[Lengths]
+) -> Iterator[tuple[Key, Lengths, list[Overlap]]]:
+    """Key and shape of each chunk that has voxels, and what parts take from it."""
+    axes = [_along(old, new) for old, new in zip(source.chunks, cut, strict=True)]
+    for place in np.ndindex(source.numblocks):
+        along = product(*(axis[n] for axis, n in zip(axes, place, strict=True)))
+        shape = tuple(int(n[at]) for n, at in zip(source.chunks, place, strict=True))
+        if overlaps := [Overlap(*zip(*some, strict=True)) for some in along]:
+            yield (source.name, *place), shape, overlaps
 
 
-def _overlaps(old: Lengths, new: Lengths) -> list[list[Overlap]]:
-    """For each new chunk along one axis, the old ones that it takes from."""
-    there = list(pairwise(accumulate(old, initial=0)))
-    return [list(_of(there, a, b)) for a, b in pairwise(accumulate(new, initial=0))]
+def _along(old: Lengths, new: Lengths) -> list[list[tuple[int, slice, slice]]]:
+    """For each chunk along one axis: which parts take from it, what, and where they put it."""
+    there = list(enumerate(pairwise(accumulate(new, initial=0))))
+    found = []
+    for start, stop in pairwise(accumulate(old, initial=0)):
+        shared = [(n, max(a, start), min(b, stop), a) for n, (a, b) in there]
+        found.append(
+            [
+                (n, slice(first - start, last - start), slice(first - a, last - a))
+                for n, first, last, a in shared
+                if first < last
+            ]
+        )
+    return found
 
 
-def _of(there: Sequence[tuple[int, int]], start: int, stop: int) -> Iterator[Overlap]:
-    for number, (a, b) in enumerate(there):
-        first, last = max(a, start), min(b, stop)
-        if first < last:
-            taken, put = slice(first - a, last - a), slice(first - start, last - start)
-            yield Overlap(number, taken, put, (first, last) == (a, b))
+def _groups(overlaps: list[Overlap], size: int) -> list[list[Overlap]]:
+    """First what is taken from the chunk itself, then what a task each cuts off."""
+    most = [one for one in overlaps if 2 * one.size > size]
+    rest = [one for one in overlaps if one not in most]
+    if not most:
+        return [[], *([one] for one in rest)]
+    return [most, rest] if rest else [most]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Voxels of a chunk."""
+
+    shape: Lengths
+    """What the chunk's shape must be."""
+    positions: Slices
+
+    def of(self, chunk: Any) -> Array:
+        """A view of them."""
+        there = np.asarray(chunk)
+        if there.shape != self.shape:  # else voxels would be missing, or others'
+            raise ValueError(
+                f"a chunk of the source has shape {there.shape} where its array says {self.shape}"
+            )
+        return there[self.positions]
 
 
 @dataclass(frozen=True, slots=True)
 class Cutting:
-    """The task of a piece: a copy, since a view would keep its whole chunk in memory."""
+    """The task of the pieces that are cut off a chunk: copies, since views would keep the whole
+    chunk in memory."""
 
-    taken: Slices
+    pieces: tuple[Taken, ...]
 
-    def __call__(self, chunk: Any) -> Array:
-        """Cut it out."""
-        piece = np.asarray(chunk)[self.taken]
-        made: Array = np.empty(piece.shape, piece.dtype, order="F")
-        copy_tiled(piece, made)
+    def __call__(self, chunk: Any) -> list[Array]:
+        """Cut them off."""
+        return [_copy(piece.of(chunk)) for piece in self.pieces]
+
+
+def _copy(voxels: Array) -> Array:
+    made: Array = np.empty(voxels.shape, voxels.dtype, order="F")
+    copy_tiled(voxels, made)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Voxels of a part."""
+
+    put: Slices
+    """Positions in the part."""
+    found: Taken | int
+    """Where they are in a chunk, or which they are of the pieces that were cut off one."""
+
+    def of(self, value: Any) -> Array:
+        """The voxels."""
+        made: Array = value[self.found] if isinstance(self.found, int) else self.found.of(value)
         return made
 
 
 @dataclass(frozen=True, slots=True)
 class Gathering:
-    """The task that puts pieces together."""
+    """The task that puts the pieces of a part together."""
 
     shape: Lengths
-    places: tuple[Slices, ...]
+    pieces: tuple[Piece, ...]
 
-    def __call__(self, pieces: Sequence[Any]) -> Array:
+    def __call__(self, values: Sequence[Any]) -> Array:
         """Put each in its place."""
-        found = [np.asarray(piece) for piece in pieces]
+        found = [piece.of(value) for piece, value in zip(self.pieces, values, strict=True)]
         made: Array = np.empty(self.shape, _dtype(found), order="F")
-        for place, piece in zip(self.places, found, strict=True):
-            if piece.shape != made[place].shape:  # else one voxel would fill all of its place
-                raise ValueError(
-                    f"a chunk of the source has shape {piece.shape} where its array says "
-                    f"{made[place].shape}"
-                )
-            copy_tiled(piece, made[place])
+        for piece, voxels in zip(self.pieces, found, strict=True):
+            copy_tiled(voxels, made[piece.put])
         return made
 
 

@@ -30,7 +30,7 @@ from dvid_array.client.depositing import Deposit
 from dvid_array.client.flights import Crew
 from dvid_array.client.ledger import Ledger
 from dvid_array.client.volume import Volume
-from dvid_array.owners import Owners, owners
+from dvid_array.owners import Owners
 
 Tasks = dict[Box, Delayed]
 """By the parts that they write."""
@@ -76,7 +76,7 @@ def postponed(deposit: Deposit, source: Any, box: Box, how: str) -> Delayed:
     """A Delayed that notes the extents, writes every part, and then sets the extents."""
     source = lazy(source)
     volume = deposit.volume
-    parts = owners(box.start, source.chunks[1:], deposit.cells.block, how)
+    parts = deposit.owners(box.start, source.chunks[1:], how)
     before = delayed(_begin, pure=False)(volume)
     sums = _checksums(deposit, source, parts, before=before)
     # part by part: dask makes a copy of an array that it is given whole, and of what it waits for
