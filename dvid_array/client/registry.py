@@ -7,12 +7,14 @@ the locks, which their holders keep alive.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 from dvid_array.box import Box
@@ -48,7 +50,7 @@ class BlockLocks:
         self._held: set[Hashable] = set()
         self._changed = threading.Condition()
 
-    @contextmanager
+    @contextlib.contextmanager
     def hold(self, keys: Iterable[Hashable]) -> Iterator[None]:
         """Wait until nobody holds any of `keys`, and hold them all."""
         wanted = set(keys)
@@ -134,4 +136,15 @@ def reset() -> None:
         _state.origins.get(url, lambda kept=kept: kept)  # type: ignore[misc]
 
 
-os.register_at_fork(after_in_child=reset)
+def _await_imports() -> None:
+    """A child forked while another thread imports something would wait for that import for ever:
+    numba takes a second, and more where it compiles."""
+    for name in (*LATE, *(name for name in tuple(sys.modules) if name.startswith("dvid_array."))):
+        if name in sys.modules:
+            with contextlib.suppress(Exception):  # it tells the thread that it failed
+                import_module(name)
+
+
+LATE = ("isal.isal_zlib", "jsonschema", "lz4.block", "PIL.Image")
+"""What modules of this package import with their first use, each for itself."""
+os.register_at_fork(before=_await_imports, after_in_child=reset)

@@ -7,7 +7,6 @@ xarray.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from dvid_array.client.catalog import Catalog
 from dvid_array.client.masks import Body
 from dvid_array.client.regions import Region
 from dvid_array.client.transport import Transport
+from dvid_array.once import once
 from dvid_array.protocol.documents import Instance
 from dvid_array.scales import rescaled
 from dvid_array.settings import Settings
@@ -80,7 +80,7 @@ class Volume:
         """What names this data on any server: version and data id."""
         return self.uuid, self.instance.data_uuid
 
-    @cached_property
+    @once
     def grid(self) -> BlockGrid:
         """The grid of stored blocks; the same number of voxels at every scale."""
         return BlockGrid(self.instance.block)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from dvid_array.box import Box, Triple, triple
 from dvid_array.errors import DvidProtocolError
 from dvid_array.facts import Kind, kind_of
+from dvid_array.once import once
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -278,7 +279,7 @@ class Repo:
         """Grows with writes to any instance of the repo, but for extents and resolution."""
         return int(self._document.get("MutationID", 0))
 
-    @cached_property
+    @once
     def versions(self) -> dict[str, Version]:
         """All versions by id, in the server's order: DVID sorts them by id."""
         nodes = self._document["DAG"]["Nodes"]
@@ -307,7 +308,7 @@ class Repo:
     def _uuids(self, numbers: list[int] | None, ids: Mapping[int, str]) -> tuple[str, ...]:
         return tuple(ids[number] for number in numbers or () if number in ids)
 
-    @cached_property
+    @once
     def instances(self) -> dict[str, dict[str, Json]]:
         """The info documents of the instances by name, in the server's order, not yet checked."""
         return dict(self._document["DataInstances"] or {})

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
 
 from dvid_array import errors
+from dvid_array.once import once
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Sentence:
     remedy: str = ""
     """What to do about it."""
 
-    @cached_property
+    @once
     def pattern(self) -> re.Pattern[str]:
         """The words as an expression; fields match anything."""
         parts = re.split(r"\{\w+\}", self.text)

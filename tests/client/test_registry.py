@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
+from importlib import import_module
+from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -132,3 +136,72 @@ def test_a_child_does_not_wait_for_its_parents_threads(filled: Filled, path: Fau
     np.testing.assert_array_equal(plane, truth[0, :, :, 5])
     fetching.join()
     datasets.clear()
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+@pytest.mark.parametrize("forks", [25, pytest.param(400, marks=pytest.mark.long)])
+def test_children_find_no_lock_held(filled: Filled, forks: int) -> None:
+    """Threads of the parent are anywhere when a child is forked: making views, in the cache, in the
+    pool of connections."""
+    array, truth = filled("uint8", (1, 64, 64, 48))
+    array.node.commit()
+    small = dvid_array.Settings(cache_bytes=3 * 32**3)
+    views = [dvid_array.open(array.url, settings=one) for one in (dvid_array.Settings(), small)]
+    stop, wrong = threading.Event(), []
+
+    def read(number: int) -> None:
+        view = views[number % 2].with_settings(threads=1 + number % 4)
+        key = np.s_[:, number % 60, :, 5:40]
+        if not np.array_equal(view[key], truth[key]):
+            wrong.append(number)
+
+    def read_on(first: int) -> None:
+        for number in count(first):
+            read(number)
+            if stop.is_set():
+                return
+
+    threads = [threading.Thread(target=read_on, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    fork, codes = multiprocessing.get_context("fork"), []
+    try:
+        for number in range(forks):
+            child = fork.Process(target=_quits, args=(read, number, wrong))
+            child.start()
+            child.join(60)
+            child.kill()
+            codes.append(child.exitcode)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        registry.reset()
+    assert codes == [0] * forks
+    assert not wrong
+
+
+def _quits(read: Callable[[int], None], number: int, wrong: list[int]) -> None:
+    """Read in a child, and end without its parent's tests."""
+    wrong.clear()
+    read(number)
+    os._exit(len(wrong))
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_a_fork_waits_for_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a child would wait for ever for what a thread of its parent was importing."""
+    name = "a_module_that_takes_its_time"
+    (tmp_path / f"{name}.py").write_text("import time; time.sleep(1)")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(registry, "LATE", (name,))
+    importing = threading.Thread(target=import_module, args=(name,))
+    importing.start()
+    while name not in sys.modules:
+        time.sleep(0.01)
+    child = multiprocessing.get_context("fork").Process(target=import_module, args=(name,))
+    child.start()
+    child.join(10)
+    child.kill()
+    importing.join()
+    assert child.exitcode == 0

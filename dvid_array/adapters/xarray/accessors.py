@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -23,6 +22,7 @@ from dvid_array.box import Box, triple
 from dvid_array.client.regions import Region
 from dvid_array.coordinates import DIMS
 from dvid_array.doors import door
+from dvid_array.once import once
 from dvid_array.rois import Roi
 from dvid_array.settings import DEFAULT, Settings
 from dvid_array.storing import store
@@ -100,7 +100,7 @@ class DataTreeAccessor:
 class DataArrayAccessor(Places[xr.DataArray]):
     """``da.dvid``: boxes and points in DVID's voxels, and the way back to the server."""
 
-    @cached_property
+    @once
     def array(self) -> DvidArray:
         """The volume this came from, opened anew: two requests, the first time. The same as
         `reopen()`."""

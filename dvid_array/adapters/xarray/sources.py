@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 from dvid_array import opening
 from dvid_array.adapters.xarray.labels import name_of, variable_name
 from dvid_array.array import DvidArray
+from dvid_array.once import once
 from dvid_array.repository import Node
 from dvid_array.settings import Settings
 
@@ -43,7 +43,7 @@ class Opened:
     def __dask_tokenize__(self) -> Any:
         return self._token
 
-    @cached_property
+    @once
     def _token(self) -> Any:
         """Asked once, however many groups a tree has, of each version that is not committed."""
         changes: dict[tuple[str, str], Any] = {}
