@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
 from dvid_array.protocol.voxels import Array
@@ -22,10 +22,10 @@ class Claim:
 
     found: dict[Key, Array | None] = field(default_factory=dict)
     """Blocks that are kept; None for one the server does not have."""
-    mine: list[Key] = field(default_factory=list)
-    """Blocks that this reader must fetch now, or give back."""
+    mine: dict[Key, threading.Event] = field(default_factory=dict)
+    """Blocks that this reader must fetch now; others wait until it gives them back."""
     theirs: dict[Key, threading.Event] = field(default_factory=dict)
-    """Blocks that another thread is fetching."""
+    """Blocks that another thread is fetching, and what tells when it has done so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,46 +68,49 @@ class BlockCache:
                 limit=limit,
             )
 
-    def claim(self, keys: Iterable[Key]) -> Claim:
-        """Share out blocks between what is kept, this reader and others."""
-        claim = Claim()
+    def claim(self, keys: Iterable[Key], claim: Claim, *, wait: bool = True) -> None:
+        """Share out blocks between what is kept, this reader and others; nothing is others' where
+        this reader does not wait.
+
+        The claim is filled in, not returned: whenever an interrupt comes, it is known what must be
+        given back.
+        """
         with self._lock:
             for key in keys:
                 if key in self._blocks:
                     self._blocks.move_to_end(key)
                     claim.found[key] = self._blocks[key]
-                elif key in self._pending:
+                elif wait and key in self._pending:
                     claim.theirs[key] = self._pending[key]
                 else:
-                    self._pending[key] = threading.Event()
-                    claim.mine.append(key)
+                    claim.mine[key] = self._pending[key] = threading.Event()
             self._hits += len(claim.found)
             self._misses += len(claim.mine)
-        return claim
 
     def fill(self, key: Key, block: Array | None, limit: int) -> None:
-        """Keep a block that was claimed, and let go of others beyond `limit` bytes."""
+        """Keep a block, and let go of others beyond `limit` bytes. One that is larger by itself is
+        not kept."""
         with self._lock:
             self._forget(key)
-            self._blocks[key] = block
-            self.bytes += _size(block)
-            while self.bytes > limit and self._blocks:
+            if _size(block) <= limit:
+                self._blocks[key] = block
+                self.bytes += _size(block)
+            while self.bytes > limit:
                 self._forget(next(iter(self._blocks)))
-            self._release([key])
+            if done := self._pending.pop(key, None):
+                done.set()
 
-    def give_back(self, keys: Sequence[Key]) -> None:
-        """Claimed blocks that did not come: whoever waits fetches them."""
+    def give_back(self, claim: Claim) -> None:
+        """The reader has done what it could: whoever waits looks again."""
         with self._lock:
-            self._release(keys)
+            for key, done in claim.mine.items():
+                if self._pending.get(key) is done:
+                    del self._pending[key]
+                done.set()
 
     def _forget(self, key: Key) -> None:
         if key in self._blocks:
             self.bytes -= _size(self._blocks.pop(key))
-
-    def _release(self, keys: Sequence[Key]) -> None:
-        for key in keys:
-            if waiting := self._pending.pop(key, None):
-                waiting.set()
 
 
 def _size(block: Array | None) -> int:

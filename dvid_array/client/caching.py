@@ -14,7 +14,7 @@ import numpy as np
 
 from dvid_array.box import Box, Triple
 from dvid_array.client import registry
-from dvid_array.client.cache import CacheInfo, Key
+from dvid_array.client.cache import CacheInfo, Claim, Key
 from dvid_array.client.picks import Target
 from dvid_array.client.volume import Volume
 from dvid_array.protocol.voxels import Array
@@ -61,24 +61,28 @@ def read(
 ) -> None:
     """Fill a target from the cache; `fetch` gets the blocks that are not there.
 
-    Blocks that another thread is fetching are waited for, not asked for twice. `state` is that of
-    `state_of`.
+    Blocks that another thread is fetching are waited for, not asked for twice. Where it has failed,
+    those who waited fetch them side by side, each for itself: one after the other, they would take
+    so many deadlines. `state` is that of `state_of`.
     """
     cache = registry.state().cache
     keys = {_key(volume, state, block): block for box in boxes for block in volume.grid.each(box)}
-    while keys:
-        claim = cache.claim(keys)
-        for key, block in claim.found.items():
-            _put(volume, target, keys[key], block)
+    for wait in (True, False):
+        claim = Claim()
         try:
+            cache.claim(keys, claim, wait=wait)
+            for key, block in claim.found.items():
+                _put(volume, target, keys[key], block)
             if claim.mine:
                 wanted = [volume.grid.block_box(keys[key]) for key in claim.mine]
                 fetch(merged(wanted), _Filling(volume, state, target))
         finally:
-            cache.give_back(claim.mine)
+            cache.give_back(claim)
         for pending in claim.theirs.values():
             pending.wait()
         keys = {key: keys[key] for key in claim.theirs}
+        if not keys:
+            return
 
 
 def _key(volume: Volume, state: Hashable, block: Triple) -> Key:

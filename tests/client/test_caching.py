@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +17,11 @@ import pytest
 import dvid_array
 from dvid_array.box import Box
 from dvid_array.client import caching, registry
+from dvid_array.testing import Fault, FaultyProxy
+from tests import labels
+from tests.client import watchers
+from tests.client.conftest import through
+from tests.client.test_hooks import most_at_once
 
 Filled = Callable[..., tuple[dvid_array.DvidArray, np.ndarray]]
 CACHED = dvid_array.Settings(cache_bytes=1 << 28)
@@ -165,3 +172,140 @@ def test_boxes_are_joined_where_they_continue_one_another() -> None:
     blocks = [Box.sized((x, y, z), (1, 1, 1)) for x in range(3) for y in range(2) for z in range(2)]
     assert caching.merged(blocks) == [Box((0, 0, 0), (3, 2, 2))]
     assert len(caching.merged([*blocks, Box.sized((5, 0, 0), (1, 1, 1))])) == 2
+
+
+# Single flight, and what becomes of it.
+
+
+def test_who_is_interrupted_holds_nobody_up(
+    committed: tuple[dvid_array.DvidArray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While blocks that are kept are placed, the others are claimed already."""
+    array, truth = committed
+    key = np.s_[:, 0:64, 0:32, 0:32]
+    array[:, 0:32, 0:32, 0:32]
+
+    def interrupted(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(caching, "_put", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            array[key]
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(lambda: array[key]).result(timeout=30)
+    assert np.array_equal(found, truth[key])
+
+
+def test_who_leads_may_be_interrupted(
+    committed: tuple[dvid_array.DvidArray, np.ndarray], path: FaultyProxy
+) -> None:
+    """In the middle of its request: the others fetch what it does not."""
+    array, truth = committed
+    array = through(path, array, cache_bytes=1 << 26, read_timeout=30.0)
+    key = np.s_[:, 0:32, 0:32, 0:32]
+    path.add(Fault.stall(), when=lambda request: "blocks" in request.path)
+    asked = len(path.requests)
+    found: list[np.ndarray] = []
+    followers = [threading.Thread(target=lambda: found.append(array[key])) for _ in range(3)]
+
+    def interrupt() -> None:
+        while len(path.requests) == asked:
+            time.sleep(0.01)
+        for follower in followers:
+            follower.start()
+        time.sleep(0.2)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    helper = threading.Thread(target=interrupt)
+    helper.start()
+    with pytest.raises(KeyboardInterrupt):
+        array[key]
+    for thread in (helper, *followers):
+        thread.join(30)
+    assert len(found) == 3
+    assert all(np.array_equal(one, truth[key]) for one in found)
+
+
+def test_followers_of_a_failure_try_side_by_side(
+    committed: tuple[dvid_array.DvidArray, np.ndarray], path: FaultyProxy
+) -> None:
+    """One after the other, each would wait for the deadlines of all before it."""
+    array, truth = committed
+    array = through(path, array, cache_bytes=1 << 26, observers=("tests.client.watchers.watch",))
+    key = np.s_[:, 0:32, 0:32, 0:32]
+    refused = replace(Fault.status(400, "no"), delay=0.4)
+    path.add(refused, when=lambda request: "blocks" in request.path, times=5)
+    watchers.told.clear()
+
+    def read(_: int) -> bool:
+        try:
+            return np.array_equal(array[key], truth[key])
+        except dvid_array.DvidError:
+            return False
+
+    with ThreadPoolExecutor(5) as pool:
+        assert not any(pool.map(read, range(5)))
+        told = [one for _, exchanges in watchers.told for one in exchanges]
+        assert len(told) == 5
+        assert most_at_once(told) > 1
+        assert all(pool.map(read, range(5)))
+    assert array.cache_info().blocks == 1
+
+
+# What is kept apart.
+
+
+def test_results_are_not_what_is_kept(
+    committed: tuple[dvid_array.DvidArray, np.ndarray],
+) -> None:
+    array, truth = committed
+    for _ in range(3):
+        for key in (np.s_[:, 0:32, 0:32, 0:32], np.s_[0], np.s_[:, 5, 5]):
+            found = array[key]
+            assert np.array_equal(found, truth[key])
+            found[...] = 0
+
+
+def test_kinds_of_labels_are_not_mixed_up(node: dvid_array.Node, sent: list[Any]) -> None:
+    """Bodies, supervoxels, scales, windows and masks of one instance, and of two versions."""
+    made = labels.write(node, (40, 0, 5), max_scale=2)
+    node.commit()
+    newer = made.array.at(node.new_version().uuid)
+    labels.post(newer, "merge", [5, 6])
+    newer.node.commit()
+
+    def views(settings: dvid_array.Settings) -> list[dvid_array.DvidArray]:
+        old = dvid_array.open(made.array.url, settings=settings)
+        new = dvid_array.open(newer.url, settings=settings)
+        bodies = dvid_array.open(newer.url, settings=settings, supervoxels=True)
+        whole = [one.stored for one in (old, new, bodies)]
+        scaled = [one.at_scale(scale).stored for one in (old, new, bodies) for scale in (1, 2)]
+        window = new.window((43, 3, 9), (150, 60, 70))
+        return [*whole, *scaled, window, new.body(5), bodies.body(6)]
+
+    plain = [one[...] for one in views(dvid_array.Settings())]
+    assert len({one.tobytes() for one in plain}) == len(plain) - 3  # of three scales
+    kept = views(CACHED)
+    for order in (1, -1):
+        for one, truth in list(zip(kept, plain, strict=True))[::order]:
+            assert np.array_equal(one[...], truth)
+    sent.clear()
+    for one, truth in zip(kept, plain, strict=True):
+        assert np.array_equal(one[...], truth)
+    assert not voxel_requests(sent)
+    assert not [one for one in sent if one.action == "blocks"]
+
+
+def test_a_sweep_of_a_window_fetches_each_block_once(
+    committed: tuple[dvid_array.DvidArray, np.ndarray], sent: list[Any]
+) -> None:
+    """Wherever it begins, and whichever way it goes."""
+    array, truth = committed
+    window = array.window((5, 17, 20), (60, 90, 120))
+    inside = truth[:, 5:60, 17:90, 20:120]
+    for z in (*range(100), *reversed(range(100))):
+        assert np.array_equal(window[0, :, :, z], inside[0, :, :, z])
+    assert len(voxel_requests(sent)) == 4
+    info = array.cache_info()
+    assert (info.misses, info.blocks) == (24, 24)
