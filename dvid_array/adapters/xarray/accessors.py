@@ -93,7 +93,12 @@ class DataTreeAccessor:
         return self._each(lambda shown: shown.dvid.at(x=x, y=y, z=z))
 
     def _each(self, pick: Callable[[xr.Dataset], xr.Dataset]) -> xr.DataTree:
-        return self._tree.map_over_datasets(lambda shown: pick(shown) if shown.data_vars else shown)
+        return self._tree.map_over_datasets(lambda shown: pick(shown) if _placed(shown) else shown)
+
+
+def _placed(shown: xr.Dataset) -> bool:
+    """Whether a group of a tree lies somewhere: numbers that were put beside volumes do not."""
+    return not {*shown.dims, *shown.coords}.isdisjoint(DIMS[1:])
 
 
 @xr.register_dataarray_accessor("dvid")  # type: ignore[no-untyped-call]
@@ -156,7 +161,7 @@ class DataArrayAccessor(Places[xr.DataArray]):
             longest = max(
                 step(self._shown.coords[dim]) for dim in DIMS if dim in self._shown.coords
             )
-            return [roi.region.halved((longest >> scale).bit_length() - 1) for roi in given]
+            return [_region(roi).halved((longest >> scale).bit_length() - 1) for roi in given]
         if known is not None:
             return known._volume.regions
         if lost := np.atleast_1d(self._shown.attrs.get("dvid_regions", [])).tolist():
@@ -252,6 +257,12 @@ def _remembered(shown: xr.DataArray) -> DvidArray | None:
     if not same(found) and shown.chunks is not None:
         found = door("dask.graphs").source_of(shown.data, same)
     return found if same(found) else None
+
+
+def _region(roi: Any) -> Region:
+    if not isinstance(roi, Roi):
+        raise TypeError(f"a {type(roi).__name__} is no region of interest: node.roi(name) is one")
+    return roi.region
 
 
 def _masking(settings: Settings, roi: str | None) -> Settings:

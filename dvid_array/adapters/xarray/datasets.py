@@ -26,7 +26,11 @@ encodings never get into files, and what is loaded keeps them."""
 
 
 def dataset(
-    arrays: Sequence[DvidArray], *, step: int | None = None, physical: bool = False
+    arrays: Sequence[DvidArray],
+    *,
+    step: int | None = None,
+    physical: bool = False,
+    finest: DvidArray | None = None,
 ) -> xr.Dataset:
     """The lazy Dataset of arrays on one grid.
 
@@ -41,6 +45,8 @@ def dataset(
         Length of their voxels in voxels of scale 0; what their own scale says when left out.
     physical : bool
         Labels in units rather than voxels.
+    finest : DvidArray, optional
+        The scale 0 of one of several scales, which says how long voxels are.
     """
     if not arrays:
         return xr.Dataset()
@@ -57,7 +63,7 @@ def dataset(
         )
         for name, window in _named(windows).items()
     }
-    made = xr.Dataset(variables, coordinates(first, by, physical=physical))
+    made = xr.Dataset(variables, coordinates(first, by, physical=physical, finest=finest))
     made.encoding["source"] = source(arrays)
     return made
 
@@ -198,6 +204,6 @@ def groups(pyramid: Sequence[DvidArray], *, physical: bool = False) -> dict[str,
     name = name_of(pyramid[0])
     made = {}
     for scale, array in enumerate(pyramid):
-        found = dataset([array], step=1 << scale, physical=physical)
+        found = dataset([array], step=1 << scale, physical=physical, finest=pyramid[0])
         made[f"s{scale}"] = found.rename_vars({name_of(array): name})
     return made

@@ -32,7 +32,9 @@ def name_of(array: DvidArray) -> str:
     return variable_name(array.instance)
 
 
-def coordinates(array: DvidArray, step: int, *, physical: bool) -> xr.Coordinates:
+def coordinates(
+    array: DvidArray, step: int, *, physical: bool, finest: DvidArray | None = None
+) -> xr.Coordinates:
     """The labels of every position of an array with an origin.
 
     Parameters
@@ -43,7 +45,11 @@ def coordinates(array: DvidArray, step: int, *, physical: bool) -> xr.Coordinate
         Length of its voxels, in voxels of scale 0.
     physical : bool
         Whether labels are lengths in the units of the volume, rather than voxels.
+    finest : DvidArray, optional
+        The scale that says how long voxels are, where the array is one of several: what each says
+        of itself need not agree.
     """
+    base = array if finest is None else finest
     made = xr.Coordinates()
     for dim, start, extent in zip(DIMS, array.origin, array.shape, strict=True):
         by = 1 if dim == "channel" else step
@@ -51,7 +57,7 @@ def coordinates(array: DvidArray, step: int, *, physical: bool) -> xr.Coordinate
         told = {} if dim == "channel" else _told(dim, by)
         if physical and dim != "channel":
             axis = DIMS.index(dim) - 1
-            told |= {"units": array.units[axis], SPACING: array.resolution[axis] / by}
+            told |= {"units": base.units[axis], SPACING: base.resolution[axis] / (1 << base.scale)}
             index = pd.Index(index.to_numpy() * told[SPACING], name=dim)
         made = made.merge(xr.Coordinates.from_xindex(PandasIndex(index, dim))).coords
         made[dim].attrs.update(told)

@@ -83,6 +83,18 @@ def test_a_tree_shows_one_place_at_every_scale(tissue: Tissue, sent: list[Sent])
     assert box["gray"].dvid.at(x=8)["s1/gray"].shape == (1, 4, 4)
 
 
+def test_numbers_beside_volumes_have_no_place(tissue: Tissue) -> None:
+    gray, *_ = tissue
+    tree = dvid_array.open_datatree(gray)
+    tree["numbers"] = xr.Dataset({"mean": 5.0, "by_body": ("body", [1, 2])})
+    found = tree.dvid.box((8, 0, 0), (16, 8, 8))
+    assert found["s1/gray"].shape == (1, 4, 4, 4)
+    xr.testing.assert_identical(found["numbers"].dataset, tree["numbers"].dataset)
+    tree["s0"] = xr.DataTree(tree["s0"].to_dataset().rename(x="a"))
+    with pytest.raises(ValueError, match="no labels of x"):
+        tree.dvid.box((8, 0, 0), (16, 8, 8))
+
+
 def test_datasets_too(tissue: Tissue) -> None:
     gray, labels, values, ids = tissue
     found = dvid_array.open_dataset([gray, labels]).dvid.box((4, 0, 0), (9, 5, 5))
@@ -355,6 +367,8 @@ def test_regions_stay_those_of_the_opening(
             other = shown.dvid.version(child, regions=[roi])
             np.testing.assert_array_equal(other, seen)
             assert other.attrs["dvid_regions"] == ["half"]
+            with pytest.raises(TypeError, match="a str is no region of interest"):
+                shown.dvid.reopen(regions=["half"])
             plain = shown.dvid.version(child, regions=())
             np.testing.assert_array_equal(plain, values)
             assert "dvid_regions" not in plain.attrs

@@ -197,3 +197,44 @@ def test_labels_of_all_scales_in_units(tissue: Tissue) -> None:
         np.testing.assert_array_equal(found.x, 4.0 * np.arange(low, 48, 2))
         np.testing.assert_array_equal(found.z, 8.0 * np.arange(0, 32, 2))
         assert found.x.attrs["dvid_spacing"] == 4.0
+
+
+def test_one_place_has_one_length_at_all_scales(node: dvid_array.Node) -> None:
+    """Though the instances of an image do not agree on how long their voxels are: what wrote the
+    coarser ones may have left the sizes as they were."""
+    options = {"block": (16, 16, 16), "resolution": (4, 4, 40), "shape": (32, 32, 32)}
+    for name in ("gray", "gray_1", "gray_2"):
+        node.create(name, "uint8", **options | {"units": "nm" if name == "gray" else "um"})
+    found = dvid_array.open_datatree(node.refresh()["gray"], physical=True)
+    for scale in range(3):
+        one = found[f"s{scale}"]
+        np.testing.assert_array_equal(one.x, 4.0 * np.arange(32) * 2**scale)
+        np.testing.assert_array_equal(one.z, 40.0 * np.arange(32) * 2**scale)
+        assert (one.z.attrs["units"], one.z.attrs["dvid_spacing"]) == ("nm", 40.0)
+    alone = node["gray_1"].to_xarray(physical=True)
+    np.testing.assert_array_equal(alone.z, 40.0 * np.arange(32))
+    assert alone.z.attrs["units"] == "um"
+
+
+def test_signed_scales(node: dvid_array.Node) -> None:
+    """Boxes and points below 0 take the coarser voxels that hold them."""
+    gray = node.create("gray", "uint8", block=(16, 16, 16), max_scale=2, resolution=(4, 4, 40))
+    rng = np.random.default_rng(1)
+    for scale in range(3):
+        by = 1 << scale
+        whole = rng.integers(1, 255, (1, 40 // by, 24 // by, 16 // by), np.uint8)
+        x, y, z = (slice(a // by, b // by) for a, b in ((-20, 20), (-4, 20), (-8, 8)))
+        gray.at_scale(scale).voxels[:, x, y, z] = whole
+    gray.refresh()
+    for physical in (False, True):
+        tree = dvid_array.open_datatree(gray, physical=physical)
+        box, point = tree.dvid.box((-5, -1, -3), (2, 3, 2)), tree.dvid.at(x=-5, y=-1, z=-7.5)
+        for scale, by in enumerate((1, 2, 4)):
+            shown = tree[f"s{scale}/gray"]
+            first = np.array([-5, -1, -3]) // by
+            last = -(-np.array([2, 3, 2]) // by)
+            expected = gray.at_scale(scale).read(first, last)
+            np.testing.assert_array_equal(box[f"s{scale}/gray"], expected)
+            expected = gray.at_scale(scale).at_points([-5 // by, -1 // by, -8 // by])
+            assert point[f"s{scale}/gray"] == expected
+            xr.testing.assert_identical(shown.dvid.version(gray.uuid), shown)

@@ -323,6 +323,9 @@ def test_names_of_dask_arrays_follow_the_data(tissue: Tissue, sent: list[Sent]) 
     open_both = {
         "dataset": lambda: xr.DataTree(dvid_array.open_dataset(version_address(gray), chunks={})),
         "tree": lambda: dvid_array.open_datatree(labels.url, chunks={}),
+        "engine": lambda: xr.DataTree(xr.open_dataset(labels, engine="dvid", chunks={})),
+        "engine's tree": lambda: xr.open_datatree([gray, labels], engine="dvid", chunks={}),
+        "array": lambda: xr.DataTree(labels.to_xarray(chunks={}).to_dataset()),
     }
     for opened in open_both.values():
         before = names(opened())

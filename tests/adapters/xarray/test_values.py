@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
+import re
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dvid_array
@@ -162,8 +165,114 @@ def test_an_assignment_never_reaches_the_server(
     found.volume.data = np.zeros_like(truth)
     found["other"] = found.volume + 1
     found.volume.variable[0] = 9
-    lazy = array.to_xarray(chunks={})
-    lazy[{"x": 0}] = 4
-    lazy.compute()
+    for chunks in (None, {}):
+        lazy = array.to_xarray(chunks=chunks)
+        lazy[{"x": 0}] = 4
+        lazy.loc[{"y": slice(3, 5)}] = lazy.sel(y=0) + 1
+        lazy = lazy.where(lazy > 4, 0).fillna(3)
+        lazy += 1
+        whole = lazy.to_dataset(name="volume")
+        whole.update({"volume": lazy * 2})
+        whole["volume"][..., 5] = 7
+        whole.volume.data[0, 0, 0, 0] = 8
+        assert whole.compute().volume[0, 0, 0, 0] == 8
+        tree = dvid_array.open_datatree(array, chunks=chunks)
+        tree["s0/volume"][{"x": 3}] = 5
+        assert (tree["s0/volume"][:, 3] == 5).all()
+        tree["s0"] = whole
     assert "POST" not in {one.method for one in sent}
     np.testing.assert_array_equal(dvid_array.open(array.url)[...], truth)
+
+
+SIZES = {"channel": 1, "x": 40, "y": 24, "z": 33}
+
+
+@st.composite
+def selections(draw: st.DrawFn, sizes: dict[str, int]) -> dict[str, Any]:
+    """What `isel` takes: numbers, slices, lists, masks of some axes, and points along others."""
+    made: dict[str, Any] = {}
+    points = st.sampled_from([(3,), (2, 2), ()])
+    shape = draw(points)
+    for dim, size in sizes.items():
+        inside = st.integers(0, size - 1)
+        kinds = [
+            st.just(slice(None)),
+            st.slices(size),
+            st.slices(size),
+            *([inside, inside.map(lambda n, size=size: n - size)] if size else []),
+            *([st.lists(inside, max_size=4)] if size else []),
+            st.lists(st.booleans(), min_size=size, max_size=size),
+        ]
+        if shape and size and dim not in ("a", "b") and draw(st.booleans()):
+            many = st.lists(inside, min_size=math.prod(shape), max_size=math.prod(shape))
+            dims = ("a", "b")[: len(shape)]
+            made[dim] = xr.DataArray(np.array(draw(many)).reshape(shape), dims=dims)
+        elif draw(st.booleans()):
+            made[dim] = draw(st.one_of(kinds))
+    return made
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> list[Callable[[xr.DataArray], xr.DataArray]]:
+    """Selections and transpositions, one after the other."""
+    shape = xr.DataArray(np.empty(tuple(SIZES.values()), np.uint8), dims=tuple(SIZES))
+    steps: list[Callable[[xr.DataArray], xr.DataArray]] = []
+    for _ in range(draw(st.integers(1, 3))):
+        if draw(st.booleans()):
+            dims = draw(st.permutations(shape.dims))
+            steps.append(lambda one, dims=dims: one.transpose(*dims))
+        else:
+            free = {dim: n for dim, n in shape.sizes.items() if dim not in ("a", "b")}
+            pick = draw(selections(free)) if "a" not in shape.dims else {}
+            steps.append(lambda one, pick=pick: one.isel(pick))
+        shape = steps[-1](shape)
+    return steps
+
+
+def blocks_of(request: Sent, edge: int) -> list[tuple[int, ...]]:
+    """The blocks that a request asks for, in blocks."""
+    if request.action == "specificblocks":
+        numbers = np.array(request.query["blocks"].split(","), int).reshape(-1, 3)
+        return [tuple(row) for row in numbers.tolist()]
+    corners = re.findall(r"-?\d+_-?\d+_-?\d+", request.path)[-2:]
+    sizes, starts = (np.array(corner.split("_"), int) for corner in corners)
+    ends = -(-(starts + sizes) // edge)
+    return list(itertools.product(*map(range, (starts // edge).tolist(), ends.tolist())))
+
+
+def test_whatever_is_picked_is_numpys_and_costs_its_blocks(
+    filled: Callable[..., Volume], sent: list[Sent]
+) -> None:
+    """Chains of selections of every kind against the same ones in memory; each block that holds
+    something of it is fetched once, and no other."""
+    array, truth = filled("uint16", tuple(SIZES.values()), (16, 16, 16))
+    blocks = np.indices(truth.shape)[1:] // 16
+    number = (blocks * [[[[[1]]]], [[[[10]]]], [[[[100]]]]]).sum(0)
+
+    @given(chains())
+    @settings(max_examples=150)
+    def check(steps: list[Callable[[xr.DataArray], xr.DataArray]]) -> None:
+        lazy = array.to_xarray()
+        memory, touched = lazy.copy(data=truth), lazy.copy(data=number)
+        for step in steps:
+            lazy, memory, touched = step(lazy), step(memory), step(touched)
+        sent.clear()
+        xr.testing.assert_identical(lazy.load(), memory)
+        fetched = [x + 10 * y + 100 * z for one in bulk(sent) for x, y, z in blocks_of(one, 16)]
+        assert sorted(fetched) == np.unique(touched).tolist()
+        assert all(one.method == "GET" for one in sent)
+
+    check()
+
+
+def test_transposed_values_take_no_more_than_their_memory(filled: Callable[..., Volume]) -> None:
+    """xarray makes points of them, of which four coordinates would be remembered for each voxel."""
+    array, truth = filled("uint8", (1, 128, 128, 128), (32, 32, 32))
+    lazy = array.to_xarray().transpose("z", "y", "x", "channel")
+    tracemalloc.start()
+    found = lazy.values
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * truth.nbytes
+    np.testing.assert_array_equal(found, truth.T)
+    assert found.flags.c_contiguous
