@@ -5,12 +5,15 @@ python -m benchmarks.dask [--dvid-url http://127.0.0.1:8000] [--size 512]
 
 from __future__ import annotations
 
+import multiprocessing
 import statistics
 import time
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import cycle, islice, product
+from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
@@ -107,12 +110,32 @@ def total(key: tuple[slice, ...], array: dvid_array.DvidArray) -> int:
     return int(array[key].sum())
 
 
+def _delay(server: str, line: Connection) -> None:
+    with FaultyProxy(server) as path:
+        path.add(Fault.latency(LATENCY), times=-1)
+        line.send(path.url)
+        line.recv()
+
+
+@contextmanager
+def far_away(server: str) -> Iterator[str]:
+    """The server's address behind a delay, which a process of its own makes: one that also ran the
+    scheduler would add its own."""
+    here, there = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_delay, args=(server, there))
+    process.start()
+    try:
+        yield here.recv()
+    finally:
+        here.send("enough")
+        process.join()
+
+
 def scaling(array: dvid_array.DvidArray, rounds: int) -> None:
     """As much work for each worker, with more of them, 20 ms from the server."""
     taken = {}
-    with FaultyProxy(array.server_url) as path:
-        path.add(Fault.latency(LATENCY), times=-1)
-        far = dvid_array.open(array.url.replace(array.server_url, path.url))
+    with far_away(array.server_url) as url:
+        far = dvid_array.open(array.url.replace(array.server_url, url))
         parts = keys(far.to_dask(64).chunks)
         for workers in WORKERS:
             some = list(islice(cycle(parts), EACH * workers))
