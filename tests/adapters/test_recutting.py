@@ -18,15 +18,16 @@ Lengths = tuple[int, ...]
 
 
 @st.composite
-def cuts(draw: st.DrawFn, size: int) -> Lengths:
-    edges = draw(st.sets(st.integers(1, size - 1), max_size=4)) if size > 1 else set()
-    return tuple(b - a for a, b in pairwise([0, *sorted(edges), size]))
+def cuts(draw: st.DrawFn, size: int, unique: bool) -> Lengths:
+    edges = draw(st.lists(st.integers(1, size), max_size=4, unique=unique).map(sorted))
+    return tuple(b - a for a, b in pairwise([0, *edges, size]) if b > a or not unique)
 
 
 @st.composite
 def both(draw: st.DrawFn) -> tuple[list[Lengths], list[Lengths]]:
+    """Chunks, some of them perhaps without a voxel, and others for as many voxels."""
     sizes = [draw(st.integers(1, most)) for most in (4, 40, 40, 12)]
-    return [draw(cuts(n)) for n in sizes], [draw(cuts(n)) for n in sizes]
+    return [draw(cuts(n, unique=False)) for n in sizes], [draw(cuts(n, unique=True)) for n in sizes]
 
 
 @given(both(), st.sampled_from("CF"), st.sampled_from(["u1", "<u8", ">u2", "f4"]))

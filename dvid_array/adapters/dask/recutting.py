@@ -16,6 +16,7 @@ is cut by a task of its own, so that no worker is sent what it does not need.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -92,17 +93,12 @@ def _chunks(
 
 def _along(old: Lengths, new: Lengths) -> list[list[tuple[int, slice, slice]]]:
     """For each chunk along one axis: which parts take from it, what, and where they put it."""
-    there = list(enumerate(pairwise(accumulate(new, initial=0))))
-    found = []
-    for start, stop in pairwise(accumulate(old, initial=0)):
-        shared = [(n, max(a, start), min(b, stop), a) for n, (a, b) in there]
-        found.append(
-            [
-                (n, slice(first - start, last - start), slice(first - a, last - a))
-                for n, first, last, a in shared
-                if first < last
-            ]
-        )
+    chunks, parts = (list(accumulate(lengths, initial=0)) for lengths in (old, new))
+    found: list[list[tuple[int, slice, slice]]] = [[] for _ in old]
+    for start, stop in pairwise(sorted({*chunks, *parts})):
+        chunk, part = (bisect_right(edges, start) - 1 for edges in (chunks, parts))
+        taken, put = (slice(start - a, stop - a) for a in (chunks[chunk], parts[part]))
+        found[chunk].append((part, taken, put))
     return found
 
 
