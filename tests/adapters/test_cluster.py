@@ -285,8 +285,8 @@ def test_a_server_restarted_in_mid_computation(client: Client, tmp_path: Path) -
     future = client.compute(lazy.sum(dtype=int))
     while len(server.requests) < 5:
         time.sleep(0.01)
-    served = len(server.requests)
     server.stop()
+    served = len(server.requests)
     time.sleep(0.7)
     assert not future.done()
     with dvid_array.serve(tmp_path / "store.sqlite", port=port) as again:
