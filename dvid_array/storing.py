@@ -216,11 +216,11 @@ def _telling(ledger: Ledger) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        ledger.broken(error)
         told = ledger.told(error)
         if told is error:
             raise
-        raise told from error
+        bare = told is getattr(error, "first", None)  # then `error` only wraps it
+        raise told from (told.__cause__ if bare else error)
     except KeyboardInterrupt as stop:
         stop.add_note(str(ledger.told(DvidError("it was interrupted"))))
         raise
@@ -237,14 +237,8 @@ def _by_threads(store: Store, ledger: Ledger) -> None:
     """Parts of an array in memory, by threads of this process."""
 
     def work(box: Box) -> None:
-        ledger.begun(box)
-        try:
-            part = store.source[(slice(None), *box.slices(store.box.start))]
-            checksum = store.deposit(box, part)
-        except Exception as error:
-            ledger.broken(error)
-            raise
-        ledger.stored(box, checksum)
+        part = store.source[(slice(None), *box.slices(store.box.start))]
+        ledger.account(box, lambda: store.deposit(box, part))
 
     crew: Crew[Box] = Crew(store.deposit.volume.settings.threads, cut=False)
     crew.each(ledger.waiting, work)

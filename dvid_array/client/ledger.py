@@ -5,6 +5,7 @@ Owns the account that ends in a journal, a progress bar, or an error. Must not k
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 
 from dvid_array.box import Box
@@ -15,7 +16,7 @@ from dvid_array.errors import DvidWriteError
 
 
 class Ledger:
-    """What became of each part, as far as this process knows.
+    """What became of each part, as far as this process knows. Any thread may tell it.
 
     Parameters
     ----------
@@ -39,6 +40,7 @@ class Ledger:
         self._journal = journal
         self._tell = tell
         self._how = how
+        self._lock = threading.Lock()
         self.fates = dict.fromkeys(boxes, Fate.FAILED)
 
     def skip(self, boxes: list[Box]) -> None:
@@ -50,35 +52,61 @@ class Ledger:
     @property
     def waiting(self) -> list[Box]:
         """Parts that are not stored yet."""
-        return [box for box, fate in self.fates.items() if fate is not Fate.STORED]
+        with self._lock:
+            return [box for box, fate in self.fates.items() if fate is not Fate.STORED]
+
+    def account(self, box: Box, write: Callable[[], int]) -> int:
+        """Write a part in this process, by `write`, which returns a checksum."""
+        self.begun(box)
+        try:
+            checksum = write()
+        except Exception as error:
+            self.broken(box, error)
+            raise
+        self.stored(box, checksum)
+        return checksum
 
     def begun(self, box: Box) -> None:
         """A part may be on its way."""
-        self.fates[box] = Fate.UNKNOWN
+        with self._lock:
+            self.fates[box] = Fate.UNKNOWN
 
     def stored(self, box: Box, checksum: int) -> None:
         """The server has acknowledged a part; safe to call twice."""
-        if self.fates.get(box) is Fate.STORED:
+        with self._lock:
+            before, self.fates[box] = self.fates.get(box), Fate.STORED
+        if before is Fate.STORED:
             return
-        self.fates[box] = Fate.STORED
         if self._journal:
             self._journal.add(box, checksum)
         self._tell(box)
 
-    def broken(self, error: Exception) -> None:
-        """A part failed: what became of its pieces is known better."""
-        if isinstance(error, DvidWriteError) and error.part in self.fates:
-            del self.fates[error.part]
-            for fate in Fate:
-                self.fates |= dict.fromkeys(getattr(error, fate.value), fate)
+    def broken(self, box: Box, error: Exception) -> None:
+        """A part failed. A write knows what became of its pieces; other faults come before it."""
+        pieces = {box: Fate.FAILED}
+        if isinstance(error, DvidWriteError) and error.part == box:
+            pieces = {piece: fate for fate in Fate for piece in getattr(error, fate.value)}
+        with self._lock:
+            self.fates.pop(box, None)
+            self.fates |= pieces
+
+    def withdrawn(self, box: Box) -> None:
+        """A part that never began."""
+        with self._lock:
+            self.fates[box] = Fate.FAILED
 
     def told(self, error: Exception) -> Exception:
         """What to raise: the fault itself where nothing was written, else what became of all."""
         first = error.first or error if isinstance(error, DvidWriteError) else error
-        if set(self.fates.values()) == {Fate.FAILED}:
+        part: Box | None = getattr(error, "part", None)
+        with self._lock:
+            fates = dict(self.fates)
+        if set(fates.values()) == {Fate.FAILED}:
+            if part:
+                first.add_note(f"That was in the part {part}. Nothing was written.")
             return first
-        told = half_way(first, self.fates, self._how)
+        told = half_way(first, fates, self._how, part)
         if self._journal:
             told.message += f". Store it again with resume={str(self._journal.path)!r}"
-        told.part = getattr(error, "part", None)
+        told.part = part
         return told

@@ -292,8 +292,10 @@ def as_stored(volume: Volume) -> Volume:
     return whole.unmerged() if volume.instance.kind.has_versions_of_labels else whole
 
 
-def half_way(error: Exception, fates: Fates, how: Posting) -> DvidWriteError:
-    """What became of every box."""
+def half_way(
+    error: Exception, fates: Fates, how: Posting, part: Box | None = None
+) -> DvidWriteError:
+    """What became of every box; `part` is the one to which the fault happened."""
     boxes = {fate.value: [box for box in fates if fates[box] is fate] for fate in Fate}
     if len(boxes["stored"]) == len(fates):
         told = f"every voxel is stored, but the extents could not be set exactly: {error}"
@@ -302,7 +304,7 @@ def half_way(error: Exception, fates: Fates, how: Posting) -> DvidWriteError:
         told = (
             f"the write failed half way: of {len(fates)} pieces {counts} (.stored, .failed, "
             f".unknown; the unknown may still land); {how.again}. "
-            f"The first fault: {error}"
+            f"The first fault{f', in {part}' if part else ''}: {error}"
         )
     named = ("sentence", "method", "url", "status") if isinstance(error, DvidError) else ()
     facts = {name: getattr(error, name) for name in named}

@@ -275,25 +275,65 @@ def test_an_empty_source(node: Node, sent: list[Sent]) -> None:
 def test_a_broken_source_tells_what_is_stored(node: Node) -> None:
     array = made(node)
 
-    def block(values: np.ndarray, block_id: tuple[int, ...] = ()) -> np.ndarray:
-        if block_id[3] == 3:
+    computed: list[int] = []
+
+    def block(values: np.ndarray) -> np.ndarray:
+        computed.append(1)
+        if len(computed) >= 3:
             raise ZeroDivisionError("in the source")
         return values
 
     source = da.ones((1, 16, 16, 64), dtype="uint8", chunks=(1, 16, 16, 16))
     broken = source.map_blocks(block, meta=np.empty((0,) * 4, "u1"))
+    computed.clear()
     with (
         dask.config.set(scheduler="sync"),
         pytest.raises(DvidWriteError, match=r"half way: of 4 pieces .*in the source") as told,
     ):
         store(broken, array)
     assert isinstance(told.value.first, ZeroDivisionError)
-    boxes = {*told.value.stored, *told.value.failed, *told.value.unknown}
-    assert len(boxes) == 4
-    for box in told.value.stored:
-        assert (array.read(box.start, box.stop) == 1).all()
+    assert [len(told.value.stored), len(told.value.failed), len(told.value.unknown)] == [2, 2, 0]
+    account(array, told.value, Box((0, 0, 0), (16, 16, 64)))
     with dask.config.set(scheduler="sync"), pytest.raises(ZeroDivisionError, match="source"):
         store(broken[..., 48:], array)
+
+
+def account(array: DvidArray, told: DvidWriteError, whole: Box) -> None:
+    """What is stored is there, and what failed is not; together that is all. The source is ones."""
+    for boxes, value in ((told.stored, 1), (told.failed, 0)):
+        for box in boxes:
+            assert (array.read(box.start, box.stop) == value).all(), box
+    boxes = [*told.stored, *told.failed, *told.unknown]
+    assert len(boxes) == len(set(boxes))
+    assert sum(box.size for box in boxes) == whole.size
+    assert all(whole.contains(box) for box in boxes)
+
+
+@pytest.mark.parametrize("scheduler", ["threads", "processes"])
+@pytest.mark.parametrize("long", [16, 25], ids=["aligned", "recut"])
+def test_others_are_accounted_for_when_one_fails(
+    node: Node, scheduler: str, long: int, tmp_path: Path
+) -> None:
+    """Threads are waited for; of other processes, what is under way is unknown."""
+    array = made(node)
+
+    def block(values: np.ndarray, block_id: tuple[int, ...] = ()) -> np.ndarray:
+        time.sleep(0.01)
+        if block_id[3] == 9:
+            raise ZeroDivisionError("in the source")
+        return values
+
+    source = da.ones((1, 16, 16, 400), dtype="uint8", chunks=(1, 16, 16, long))
+    broken = source.map_blocks(block, meta=np.empty((0,) * 4, "u1"))
+    journal = tmp_path / "journal"
+    with (
+        dask.config.set(scheduler=scheduler, num_workers=2, chunksize=1),
+        pytest.raises(DvidWriteError, match="in the source") as told,
+    ):
+        store(broken, array, resume=journal)
+    account(array, told.value, Box((0, 0, 0), (16, 16, 400)))
+    assert not (scheduler == "threads" and told.value.unknown)
+    assert len(journal.read_text().splitlines()) == len(told.value.stored) + 1
 
 
 def test_a_lost_answer_is_unknown(node: Node, faulty: FaultyProxy) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -59,8 +60,7 @@ def test_a_part_gives_way_to_its_pieces(ledger: Ledger) -> None:
     fault.part = A
     ledger.begun(A)
     ledger.begun(B)
-    ledger.broken(fault)
-    ledger.broken(ValueError("another, of no part"))
+    ledger.broken(A, fault)
     error = ledger.told(fault)
     assert isinstance(error, errors.DvidWriteError)
     assert error.stored == (left,)
@@ -69,6 +69,60 @@ def test_a_part_gives_way_to_its_pieces(ledger: Ledger) -> None:
     assert error.first is first
     assert error.part == A
     assert "1 stored, 2 failed, 2 unknown" in str(error)
+    assert f"The first fault, in {A}: busy" in str(error)
+
+
+def test_a_part_that_this_process_writes(ledger: Ledger, told: list[Box]) -> None:
+    """Under way while it is written; a fault before the write leaves nothing behind."""
+
+    def write() -> int:
+        assert ledger.fates[A] is Fate.UNKNOWN
+        return 7
+
+    def fail() -> int:
+        raise ValueError("no such thing")
+
+    assert ledger.account(A, write) == 7
+    with pytest.raises(ValueError, match="no such"):
+        ledger.account(B, fail)
+    ledger.begun(C)
+    ledger.begun(D)
+    ledger.withdrawn(D)
+    assert told == [A]
+    assert ledger.fates == {A: Fate.STORED, B: Fate.FAILED, C: Fate.UNKNOWN, D: Fate.FAILED}
+
+
+def test_who_is_told_cannot_undo_a_part() -> None:
+    def tell(box: Box) -> None:
+        raise RuntimeError("enough")
+
+    ledger = Ledger(PARTS, None, tell, INDEXED)
+    with pytest.raises(RuntimeError, match="enough"):
+        ledger.account(A, lambda: 7)
+    assert ledger.fates[A] is Fate.STORED
+
+
+def test_parts_break_while_it_is_asked(ledger: Ledger) -> None:
+    """Threads that nobody waits for go on behind an interrupt."""
+
+    def go_on() -> None:
+        for number in range(3000):
+            piece = Box.sized((16 * number, 64, 0), (16, 16, 16))
+            fault = errors.DvidWriteError("half", failed=[piece])
+            fault.part = B
+            ledger.begun(B)
+            ledger.broken(B, fault)
+
+    going = threading.Thread(target=go_on)
+    going.start()
+    asked = 0
+    while going.is_alive():
+        ledger.begun(A)
+        assert A in ledger.waiting
+        assert isinstance(ledger.told(ValueError("stop")), errors.DvidWriteError)
+        asked += 1
+    going.join()
+    assert asked
 
 
 def test_where_nothing_was_written_the_fault_itself_is_told(ledger: Ledger) -> None:
@@ -76,6 +130,10 @@ def test_where_nothing_was_written_the_fault_itself_is_told(ledger: Ledger) -> N
     assert ledger.told(bare) is bare
     wrapped = errors.DvidWriteError("half", failed=[A], first=bare)
     assert ledger.told(wrapped) is bare
+    assert not hasattr(bare, "__notes__")
+    wrapped.part = A
+    assert ledger.told(wrapped) is bare
+    assert bare.__notes__ == [f"That was in the part {A}. Nothing was written."]
     ledger.begun(A)
     assert isinstance(ledger.told(bare), errors.DvidWriteError)
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import contextvars
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import dask
 import dask.array as da
+import dask.local
+import dask.multiprocessing
 import dask.threaded
 import numpy as np
 from dask.base import get_scheduler
@@ -23,6 +25,7 @@ from dask.callbacks import Callback
 from dask.delayed import Delayed, delayed
 from dask.system import CPU_COUNT
 
+from dvid_array.adapters.dask import collecting
 from dvid_array.adapters.dask.recutting import recut
 from dvid_array.box import Box
 from dvid_array.client import extents
@@ -30,10 +33,11 @@ from dvid_array.client.depositing import Deposit
 from dvid_array.client.flights import Crew
 from dvid_array.client.ledger import Ledger
 from dvid_array.client.volume import Volume
+from dvid_array.errors import DvidWriteError
 from dvid_array.owners import Owners
 
-Tasks = dict[Box, Delayed]
-"""By the parts that they write."""
+Work = Callable[[Box, Any], int]
+"""What writes a part: a deposit."""
 
 
 def lazy(source: Any) -> da.Array:
@@ -62,12 +66,14 @@ def nothing() -> Delayed:
 
 def run(deposit: Deposit, source: da.Array, parts: Owners, ledger: Ledger) -> None:
     """Write the parts that wait, and account for each when it is stored."""
-    tasks = _checksums(deposit, source, parts).to_delayed()[0]  # type: ignore[no-untyped-call]
-    waiting = set(ledger.waiting)
-    wanted: Tasks = {box: tasks[place] for place, box in parts.each() if box in waiting}
     get = get_scheduler(cls=da.Array)  # type: ignore[no-untyped-call]
-    if (client := _client(get)) is not None:
-        _on_cluster(client, wanted, ledger)
+    client = _client(get)
+    work = deposit if client else _Accounted(deposit, ledger)
+    tasks = _checksums(work, source, parts).to_delayed()[0]  # type: ignore[no-untyped-call]
+    waiting = set(ledger.waiting)
+    wanted: collecting.Tasks = {box: tasks[place] for place, box in parts.each() if box in waiting}
+    if client:
+        collecting.on_cluster(client, wanted, ledger)
     else:
         _here(get, wanted, ledger)
 
@@ -85,7 +91,7 @@ def postponed(deposit: Deposit, source: Any, box: Box, how: str) -> Delayed:
     return made
 
 
-def _checksums(deposit: Deposit, source: da.Array, parts: Owners, **first: Any) -> da.Array:
+def _checksums(deposit: Work, source: da.Array, parts: Owners, **first: Any) -> da.Array:
     """An array with one element for each part: computing it writes the part."""
     made: da.Array = da.map_blocks(  # type: ignore[no-untyped-call]
         _own,
@@ -102,7 +108,7 @@ def _checksums(deposit: Deposit, source: da.Array, parts: Owners, **first: Any) 
 
 
 def _own(
-    values: Any, *, deposit: Deposit, parts: Owners, block_id: Any = None, before: object = None
+    values: Any, *, deposit: Work, parts: Owners, block_id: Any = None, before: object = None
 ) -> Any:
     """The task of one owner; `before` is only waited for."""
     return np.full((1,) * 4, deposit(parts.box(block_id[1:]), values), np.int64)
@@ -119,11 +125,30 @@ def _end(volume: Volume, box: Box, before: Box | None, sums: object) -> None:
 # In this process, or in processes of its own.
 
 
-class _Accounting(Callback):
-    """Accounts for tasks as they begin and end: dask calls this in the thread that computes."""
+class _Accounted:
+    """A deposit that accounts for what it does, in this process. In another one there is no
+    ledger: it arrives there without, and its result is accounted for when it comes back."""
 
-    def __init__(self, tasks: Tasks, ledger: Ledger) -> None:
-        self._boxes = {task.key: box for box, task in tasks.items()}
+    def __init__(self, deposit: Deposit, ledger: Ledger) -> None:
+        self._deposit = deposit
+        self._ledger = ledger
+
+    def __call__(self, box: Box, values: Any) -> int:
+        return self._ledger.account(box, lambda: self._deposit(box, values))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _itself, (self._deposit,)
+
+
+def _itself(deposit: Deposit) -> Deposit:
+    return deposit
+
+
+class _Accounting(Callback):
+    """Accounts for tasks as they go to other processes and come back."""
+
+    def __init__(self, tasks: collecting.Tasks, ledger: Ledger) -> None:
+        self._boxes = {collecting.writer(task): box for box, task in tasks.items()}
         self._ledger = ledger
         super().__init__()  # type: ignore[no-untyped-call]
 
@@ -136,9 +161,18 @@ class _Accounting(Callback):
             self._ledger.stored(self._boxes[key], result.item())
 
 
-def _here(get: Any, tasks: Tasks, ledger: Ledger) -> None:
-    with _Accounting(tasks, ledger), _threads(get) as options:
-        sums = dask.compute(*tasks.values(), scheduler=get, **options)  # type: ignore[attr-defined,no-untyped-call]
+def _here(get: Any, tasks: collecting.Tasks, ledger: Ledger) -> None:
+    inside = get in (dask.threaded.get, dask.local.get_sync)
+    if not inside and get is not dask.multiprocessing.get:
+        for box in tasks:  # what has begun is this scheduler's secret
+            ledger.begun(box)
+    try:
+        with nullcontext() if inside else _Accounting(tasks, ledger), _threads(get) as options:
+            sums = dask.compute(*tasks.values(), scheduler=get, **options)  # type: ignore[attr-defined,no-untyped-call]
+    except DvidWriteError as error:
+        if error.part:
+            ledger.broken(error.part, error)
+        raise
     for box, checksum in zip(tasks, sums, strict=True):
         ledger.stored(box, checksum.item())  # where a scheduler has no callbacks
 
@@ -192,25 +226,3 @@ def _client(get: Any) -> Any:
     from distributed import Client
 
     return client if isinstance(client, Client) else None
-
-
-def _on_cluster(client: Any, tasks: Tasks, ledger: Ledger) -> None:
-    """Account for results as they arrive. What has begun where is the scheduler's secret, so all
-    that has not arrived counts as unknown."""
-    from distributed import as_completed
-
-    for box in tasks:
-        ledger.begun(box)
-    futures = client.compute(list(tasks.values()))
-    boxes = {future.key: box for future, box in zip(futures, tasks, strict=True)}
-    try:
-        for future, checksum in as_completed(futures, with_results=True):  # type: ignore[no-untyped-call]
-            ledger.stored(boxes[future.key], checksum.item())
-            future.release()  # else the loss of a worker would make it write again
-    except Exception:
-        for future in futures:
-            if future.status == "finished":
-                ledger.stored(boxes[future.key], future.result().item())
-        raise
-    finally:
-        client.cancel(futures)
