@@ -5,8 +5,9 @@ Owns the forms that `progress=` takes. Must not know what is moved, and shows no
 ========================  =====================================================================
 ``None``, ``False``       nothing is told
 ``True``                  a bar of `tqdm.auto`
-a class or factory        called with ``total=``; what it makes has ``update(n)`` and ``close()``,
-                          as tqdm's bars, or ``add_task`` and ``advance``, as rich's
+a class or factory        called, with ``total=`` if it takes that; what it makes has ``update(n)``
+                          and ``close()``, as tqdm's bars, or is a ``Progress`` as rich's
+a bar of tqdm             is updated, and left open
 a rich ``Progress``       gets a task of its own
 another callable          called with ``(done_bytes, total_bytes)``, by one thread at a time
 ========================  =====================================================================
@@ -18,7 +19,7 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from dvid_array.doors import needing
@@ -78,16 +79,28 @@ def _shown(wish: Any, total: int, what: str) -> AbstractContextManager[_Show]:
             from tqdm.auto import tqdm
 
         return _bar(tqdm, total, what)
-    if hasattr(wish, "add_task"):
+    if callable(wish):
+        return _bar(wish, total, what) if _makes_bars(wish) else _function(wish, total)
+    if _is_display(wish):
         return _task(wish, total, what)
-    if not callable(wish):
-        raise TypeError(
-            f"progress={wish!r}: give True, a class of bars such as tqdm, a rich Progress, or a "
-            "function of (done_bytes, total_bytes)"
-        )
-    if _makes_bars(wish):
-        return _bar(wish, total, what)
-    return _function(wish, total)
+    if _is_bar(wish):
+        return nullcontext(lambda step, done: wish.update(step))
+    raise _nonsense(wish)
+
+
+def _nonsense(wish: Any) -> TypeError:
+    return TypeError(
+        f"progress={wish!r}: give True, a class of bars such as tqdm, a bar, a rich Progress, or a "
+        "function of (done_bytes, total_bytes)"
+    )
+
+
+def _is_bar(thing: Any) -> bool:
+    return hasattr(thing, "update") and hasattr(thing, "close")
+
+
+def _is_display(thing: Any) -> bool:
+    return hasattr(thing, "add_task") and hasattr(thing, "advance")
 
 
 def _makes_bars(wish: Callable[..., Any]) -> bool:
@@ -111,12 +124,19 @@ def _function(wish: Callable[[int, int], Any], total: int) -> Iterator[_Show]:
 
 @contextmanager
 def _bar(make: Callable[..., Any], total: int, what: str) -> Iterator[_Show]:
-    """A bar as tqdm makes them."""
-    bar = make(total=total, **_words(make, {"desc": what, "unit": "B", "unit_scale": True}))
+    """A bar as tqdm makes them, or a display as rich does, with a line in it."""
+    words = {"total": total, "desc": what, "unit": "B", "unit_scale": True}
+    made = make(**_words(make, words))
+    if _is_display(made):
+        with made as display, _task(display, total, what) as show:
+            yield show
+        return
+    if not _is_bar(made):
+        raise _nonsense(make)
     try:
-        yield lambda step, done: bar.update(step)
+        yield lambda step, done: made.update(step)
     finally:
-        bar.close()
+        made.close()
 
 
 def _words(make: Callable[..., Any], words: dict[str, Any]) -> dict[str, Any]:
@@ -128,12 +148,7 @@ def _words(make: Callable[..., Any], words: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def _task(wish: Any, total: int, what: str) -> Iterator[_Show]:
-    """A line of rich's, in a display that is there or in one of its own."""
-    if inspect.isclass(wish):
-        own: Any = wish()
-        with own as display, _task(display, total, what) as show:
-            yield show
-        return
-    task = wish.add_task(what, total=total)
-    yield lambda step, done: wish.advance(task, step)
+def _task(display: Any, total: int, what: str) -> Iterator[_Show]:
+    """A line in a display of rich's."""
+    task = display.add_task(what, total=total)
+    yield lambda step, done: display.advance(task, step)

@@ -139,9 +139,10 @@ def integers(values: Array) -> Indices:
 
 
 def turned(shape: Sequence[int], wanted: Sequence[int]) -> str:
-    """The remedy where axes come in the other order."""
-    back = tuple(shape) != tuple(wanted) == tuple(shape[::-1])
-    return ": axes are c, x, y, z, and .T turns z, y, x round" if back else ""
+    """The remedy where axes come in the other order; those of one voxel say nothing."""
+    given, asked = ([n for n in one if n != 1] for one in (shape, wanted))
+    back = given != asked == given[::-1]
+    return ": axes are c, x, y, z; transpose values that are z, y, x, as by .T" if back else ""
 
 
 def _shift(coordinates: Coordinates, by: int) -> Coordinates:

@@ -84,20 +84,18 @@ class Plan:
 
     def __str__(self) -> str:
         return (
-            f"{self.requests} request(s) by {self.transport}: {self.blocks} block(s), "
+            f"{self.requests:,} request(s) by {self.transport}: {self.blocks:,} block(s), "
             f"{self.bytes:,} bytes of voxels before compression"
         )
 
     @classmethod
     def of(cls, volume: Volume, target: Grid) -> Plan:
         """The plan of filling a target."""
-        way, requests = reading.plan(volume, target.boxes(volume.grid))
         grid = volume.grid
-        blocks = sum(len(one.blocks) or grid.count(one.box) for one in requests)
-        voxels = sum(one.box.size for one in requests)
-        if way.streams:
-            voxels = blocks * int(np.prod(grid.block))
-        return cls(way.name, len(requests), blocks, voxels * volume.voxel_bytes)
+        way, boxes, requests = reading.cost(volume, target.boxes(grid))
+        blocks = sum(grid.count(box) for box in boxes)
+        voxels = sum(grid.cover(box).size if way.streams else box.size for box in boxes)
+        return cls(way.name, requests, blocks, voxels * volume.voxel_bytes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -119,7 +119,7 @@ def test_what_is_no_region(region: Any) -> None:
 
 def test_axes_in_another_order_have_their_remedy() -> None:
     for region in (Box((0, 0, 0), (2, 3, 4)), s_[:, 0:2, 0:3, 0:4]):
-        with pytest.raises(ValueError, match=r"\.T turns z, y, x round"):
+        with pytest.raises(ValueError, match=r"transpose values that are z, y, x"):
             placed(FLAT[0].T, gray(), region)
     with pytest.raises(ValueError, match=r"np\.moveaxis\(source, -1, 0\)"):
         placed(np.zeros((2, 3, 4, 4), np.uint8), gray(kind="rgba8blk"), None)

@@ -101,9 +101,30 @@ def test_rich() -> None:
     work(Progress)
 
 
-def test_nonsense_is_named() -> None:
-    with pytest.raises(TypeError, match="progress=7: give True"):
-        work(7)
+def test_factories_of_displays() -> None:
+    """Of rich's kind: shown while work goes on, with a line of its own."""
+    for make in (functools.partial, lambda made, **words: lambda: made(**words)):
+        out = io.StringIO()
+        work(make(Progress, console=Console(file=out, width=100)))
+        assert "moving" in out.getvalue()
+        assert "100%" in out.getvalue()
+
+
+def test_a_bar_that_is_there_is_left_open() -> None:
+    with tqdm(total=10, file=io.StringIO()) as bar:
+        work(bar)
+        assert bar.n == 10
+        assert not bar.disable
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [7, {}, "tqdm", lambda: None, lambda total: {}],
+    ids=["7", "dict", "str", "None", "no bar"],
+)
+def test_nonsense_is_named(wish: Any) -> None:
+    with pytest.raises(TypeError, match=r"progress=.*: give True"):
+        work(wish)
 
 
 def test_a_bar_is_closed_after_a_fault() -> None:

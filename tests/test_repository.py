@@ -128,6 +128,15 @@ def test_versions_that_are_not_there(
         server[expression.format(root=node.uuid)]
 
 
+def test_a_version_is_text(node: Node, server: Server, sent: list[Sent]) -> None:
+    array = node.create("v", "uint8")
+    sent.clear()
+    for use in (server.__getitem__, array.at):
+        with pytest.raises(TypeError, match=r"a version is text.*a node has \.uuid"):
+            use(node)  # type: ignore[arg-type]
+    assert not sent
+
+
 def test_a_beginning_of_several_ids(node: Node, server: Server) -> None:
     """One digit begins one of sixteen ids, and there are more than that."""
     node.commit()

@@ -297,13 +297,36 @@ def test_unsigned_lists_are_not_wrapped_around() -> None:
     assert selection.basic((FAR[1:],), [axis]).axes[0].tolist() == [1]  # type: ignore[union-attr]
 
 
-def test_values_in_the_other_order_of_axes_have_their_remedy() -> None:
-    for key, shape in (((0,), (4, 3, 5)), ((slice(None),), (4, 3, 5, 2))):
-        wrong = np.zeros(selection.basic(key, AXES).shape[::-1])
-        with pytest.raises(ValueError, match=r"broadcast .*: axes are c, x, y, z, and \.T turns"):
-            selection.basic(key, AXES).spread(wrong)
+@pytest.mark.parametrize(
+    ("shape", "wanted", "back"),
+    [
+        ((4, 3, 5), (5, 3, 4), True),
+        ((4, 3, 5), (1, 5, 3, 4), True),
+        ((1, 4, 3, 5), (1, 5, 3, 4), True),
+        ((4, 3, 5, 2), (2, 5, 3, 4), True),
+        ((4, 3, 5, 1), (1, 5, 3, 4), True),
+        ((4, 3), (1, 3, 4), True),
+        ((4, 3, 5), (4, 3, 6), False),
+        ((4, 3, 4), (1, 4, 3, 4), False),
+        ((), (4, 3, 5), False),
+        ((7,), (4, 3, 5), False),
+    ],
+)
+def test_values_in_the_other_order_of_axes_have_their_remedy(
+    shape: tuple[int, ...], wanted: tuple[int, ...], back: bool
+) -> None:
+    remedy = selection.turned(shape, wanted)
+    assert bool(remedy) == back
+    assert ".T" in remedy or not back
+
+
+def test_the_other_order_of_axes_is_told() -> None:
+    for key in ((0,), (slice(None),)):
+        chosen = selection.basic(key, AXES)
+        with pytest.raises(ValueError, match=r"could not broadcast .*; transpose values"):
+            chosen.spread(np.zeros(chosen.shape[::-1]))
         with pytest.raises(ValueError, match=r"into shape \(.*\)$"):
-            selection.basic(key, AXES).spread(np.zeros((*shape, 7)))
+            chosen.spread(np.zeros((4, 3, 5, 7)))
 
 
 def test_literal_steps_go_forward() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dvid_array import DvidArray, Node
+from dvid_array.box import Box
 from dvid_array.views import Plan
 from tests import offline
 from tests.conftest import Sent
@@ -57,6 +58,14 @@ def test_what_a_plan_counts(key: Any, blocks: int, voxels: int) -> None:
     assert (raw.blocks, raw.bytes) == (blocks, voxels)
     ways = {(plan.transport, plan.requests > 0) for plan in (whole, raw)}
     assert ways == ({("blocks", True), ("raw", True)} if blocks else {("none", False)})
+
+
+def test_a_plan_of_a_petabyte_takes_no_memory() -> None:
+    huge = offline.array(extents=Box((0, 0, 0), (10**5,) * 3))
+    plan = huge.plan(s_[...])
+    assert plan.blocks == 3125**3
+    assert plan.bytes == 10**15
+    assert plan.requests > 10**7
 
 
 def test_a_plan_is_of_the_element_type() -> None:

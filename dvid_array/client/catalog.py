@@ -54,6 +54,10 @@ class Catalog:
 
         A full id of 32 digits is taken as it is: the next request finds out whether it exists.
         """
+        if not isinstance(expression, str):
+            raise TypeError(
+                f"a version is text, as an id or id:branch, not {expression!r}; a node has .uuid"
+            )
         if FULL_ID.fullmatch(expression):
             return expression
         prefix, colon, branch = expression.partition(":")

@@ -35,6 +35,18 @@ class Request:
     """Block coordinates, where they lie scattered."""
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the requests of one read may be."""
+
+    voxels: int
+    """Largest request."""
+    pieces: int
+    """As many are made, if they do not become too small, so that they can run at once."""
+    scatter: bool
+    """Whether the server takes lists of blocks."""
+
+
 def slabs(box: Box, grid: BlockGrid, *, voxels: int, pieces: int = 1) -> Iterator[Box]:
     """Cut a box on the block grid into slabs of at most `voxels`, but at least one block.
 
@@ -51,19 +63,18 @@ def slabs(box: Box, grid: BlockGrid, *, voxels: int, pieces: int = 1) -> Iterato
     """
     if box.empty:
         return
-    blocks = grid.blocks(box)
-    each = math.prod(grid.block)
-    wish = max(-(-blocks.size // pieces), -(-SMALL_VOXELS // each))
-    step = _step(blocks.shape, min(voxels, PARALLEL_VOXELS) // each, wish)
+    blocks, step = grid.blocks(box), _step(box, grid, voxels, pieces)
     starts = (range(a, b, n) for a, b, n in zip(blocks.start, blocks.stop, step, strict=True))
     for z, y, x in product(*reversed(list(starts))):
         piece = Box.sized((x, y, z), step).intersect(blocks)
         yield grid.voxels(piece).intersect(box)
 
 
-def _step(shape: Triple, most: int, wish: int) -> Triple:
-    """Blocks a slab spans: all of x before y before z, within `most` and `wish`."""
-    room = max(1, min(most, wish))
+def _step(box: Box, grid: BlockGrid, voxels: int, pieces: int) -> Triple:
+    """Blocks a slab spans: all of x before y before z."""
+    shape, each = grid.blocks(box).shape, math.prod(grid.block)
+    wish = max(-(-math.prod(shape) // pieces), -(-SMALL_VOXELS // each))
+    room = max(1, min(min(voxels, PARALLEL_VOXELS) // each, wish))
     x = min(shape[0], room)
     y = min(shape[1], room // x) if x == shape[0] else 1
     z = min(shape[2], room // (x * y)) if y == shape[1] else 1
@@ -91,34 +102,53 @@ def boxes(spatial: Sequence[Coordinates], grid: BlockGrid) -> list[Box]:
     ]
 
 
-def requests(
-    wanted: Sequence[Box], grid: BlockGrid, *, voxels: int, pieces: int, scatter: bool
-) -> list[Request]:
-    """The requests that fetch some boxes.
-
-    Parameters
-    ----------
-    wanted : sequence of Box
-        Boxes that share no block.
-    grid : BlockGrid
-        Where blocks begin.
-    voxels, pieces : int
-        As in `slabs`.
-    scatter : bool
-        Whether the server takes lists of blocks.
-    """
-    count = sum(grid.count(box) for box in wanted)
-    if scatter and len(wanted) > 1 and count < DENSE_BLOCKS * len(wanted):
-        return scattered([block for box in wanted for block in grid.each(box)], grid, voxels=voxels)
-    share = -(-pieces // max(1, len(wanted)))
+def requests(wanted: Sequence[Box], grid: BlockGrid, terms: Terms) -> list[Request]:
+    """The requests that fetch some boxes, which share no block."""
+    if terms.scatter and _lie_scattered(wanted, grid):
+        blocks = [block for box in wanted for block in grid.each(box)]
+        return scattered(blocks, grid, voxels=terms.voxels)
+    pieces = _share(terms.pieces, wanted)
     return [
-        Request(piece) for box in wanted for piece in slabs(box, grid, voxels=voxels, pieces=share)
+        Request(piece)
+        for box in wanted
+        for piece in slabs(box, grid, voxels=terms.voxels, pieces=pieces)
     ]
+
+
+def number(wanted: Sequence[Box], grid: BlockGrid, terms: Terms) -> int:
+    """How many requests `requests` makes, which may be more than fit the memory."""
+    if terms.scatter and _lie_scattered(wanted, grid):
+        return -(-_count(wanted, grid) // _most_scattered(grid, terms.voxels))
+    pieces = _share(terms.pieces, wanted)
+    found = 0
+    for box in wanted:
+        if not box.empty:
+            shape, step = grid.blocks(box).shape, _step(box, grid, terms.voxels, pieces)
+            found += math.prod(-(-n // by) for n, by in zip(shape, step, strict=True))
+    return found
+
+
+def _lie_scattered(wanted: Sequence[Box], grid: BlockGrid) -> bool:
+    return len(wanted) > 1 and _count(wanted, grid) < DENSE_BLOCKS * len(wanted)
+
+
+def _count(wanted: Sequence[Box], grid: BlockGrid) -> int:
+    return sum(grid.count(box) for box in wanted)
+
+
+def _share(pieces: int, wanted: Sequence[Box]) -> int:
+    """Pieces that each of some boxes is cut into."""
+    return -(-pieces // max(1, len(wanted)))
+
+
+def _most_scattered(grid: BlockGrid, voxels: int) -> int:
+    """Single blocks in one request."""
+    return max(1, min(SCATTERED_BLOCKS, min(voxels, PARALLEL_VOXELS) // math.prod(grid.block)))
 
 
 def scattered(blocks: Sequence[Triple], grid: BlockGrid, *, voxels: int) -> list[Request]:
     """Requests for single blocks."""
-    most = max(1, min(SCATTERED_BLOCKS, min(voxels, PARALLEL_VOXELS) // math.prod(grid.block)))
+    most = _most_scattered(grid, voxels)
     return [
         Request(_hull(part, grid), tuple(part))
         for part in (blocks[n : n + most] for n in range(0, len(blocks), most))

@@ -14,7 +14,7 @@ from dvid_array.client import caching, planning
 from dvid_array.client.flights import Crew
 from dvid_array.client.masks import Body, Matching
 from dvid_array.client.picks import Grid, Target
-from dvid_array.client.planning import Request
+from dvid_array.client.planning import Request, Terms
 from dvid_array.client.regions import Inside
 from dvid_array.client.volume import Volume
 from dvid_array.client.ways import WAYS, Way
@@ -57,15 +57,26 @@ def _wasteful(volume: Volume, boxes: Sequence[Box]) -> bool:
 
 def plan(volume: Volume, boxes: Sequence[Box]) -> tuple[Way, list[Request]]:
     """The requests that fetch some boxes, and how they are made."""
+    way, seen, terms = _asked(volume, boxes)
+    return way, planning.requests(seen, volume.grid, terms)
+
+
+def cost(volume: Volume, boxes: Sequence[Box]) -> tuple[Way, Sequence[Box], int]:
+    """How some boxes would be fetched, what of them would be asked for, and in how many
+    requests."""
+    way, seen, terms = _asked(volume, boxes)
+    return way, seen, planning.number(seen, volume.grid, terms)
+
+
+def _asked(volume: Volume, boxes: Sequence[Box]) -> tuple[Way, Sequence[Box], Terms]:
+    """The way to read some boxes, what of them is asked for, and what requests may be."""
     _reachable(boxes)
-    boxes = _seen(volume, boxes)
-    way = transport(volume, boxes)
+    seen = _seen(volume, boxes)
+    way = transport(volume, seen)
     limit = PARALLEL_VOXELS
     if not way.streams:
         limit = max(1, volume.settings.piece_bytes // volume.voxel_bytes)
-    return way, planning.requests(
-        boxes, volume.grid, voxels=limit, pieces=volume.settings.threads, scatter=way.scatters
-    )
+    return way, seen, Terms(limit, volume.settings.threads, way.scatters)
 
 
 def _reachable(boxes: Sequence[Box]) -> None:

@@ -33,14 +33,21 @@ class Table(Generic[K, V]):
         self._lock = threading.Lock()
 
     def get(self, key: K, make: Callable[[], V]) -> V:
-        """The entry of `key`, made now where there is none."""
+        """The entry of `key`, made now where there is none.
+
+        Making may take long, and may need the table again: others do not wait for it. Where two
+        make one, the first is everybody's.
+        """
         with self._lock:
-            if key not in self._entries:
-                self._entries[key] = make()
-            self._entries.move_to_end(key)
+            if key in self._entries:
+                self._entries.move_to_end(key)
+                return self._entries[key]
+        made = make()
+        with self._lock:
+            entry = self._entries.setdefault(key, made)
             while len(self._entries) > self._limit:
                 self._entries.popitem(last=False)
-            return self._entries[key]
+            return entry
 
 
 class BlockLocks:
@@ -113,6 +120,8 @@ class State:
     """Observers and limiters by name."""
     limits: Table[Hashable, Any] = field(default_factory=lambda: Table(256))
     """What limiters count with."""
+    forked: bool = False
+    """Whether this process was forked: of what its parent ran, only one thread runs here."""
 
 
 _state = State()
@@ -129,7 +138,7 @@ def reset() -> None:
     Credentials stay: the child speaks for the same person.
     """
     global _state
-    before, _state = _state, State()
+    before, _state = _state, State(forked=True)
     # the parent's locks may be held by threads that the child does not have
     for url, known in list(before.origins._entries.items()):
         kept = Origin(known.credentials, answered=known.answered)

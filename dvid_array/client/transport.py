@@ -138,12 +138,12 @@ class Transport:
         """
         patience = Patience(self.settings, self._shown(call))
         while True:
-            try:
-                with hooks.admitted(self.origin, self.settings):
+            with hooks.admitted(self.origin, self.settings):
+                try:
                     return self._attempt(call, receive)
-            except Exception as foreign:
-                answered = state().origins.get(self.origin, Origin).answered
-                fault = self._told(call, foreign, answered)
+                except Exception as foreign:
+                    answered = state().origins.get(self.origin, Origin).answered
+                    fault = self._told(call, foreign, answered)
             # here and not above, so that the error is not chained to a foreign one: those print
             # whole URLs, and hold the headers
             patience.wait(fault)

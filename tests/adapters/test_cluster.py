@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import dask
 import dask.array as da
 import numpy as np
 import pytest
@@ -133,6 +134,55 @@ def test_leases_hold_for_the_whole_cluster(client: Client, filled: Callable[...,
             assert most_at_once(exchanges) == most
 
 
+@pytest.mark.long
+def test_leases_of_a_killed_worker_come_back(filled: Callable[..., Volume]) -> None:
+    """After the time that dask's configuration says: until then they count as taken."""
+    array, truth = filled()
+    timeouts = {
+        "distributed.scheduler.locks.lease-timeout": "3s",
+        "distributed.scheduler.locks.lease-validation-interval": "500ms",
+    }
+    with (
+        dask.config.set(timeouts),
+        LocalCluster(n_workers=2, threads_per_worker=4, dashboard_address=":0") as cluster,
+        Client(cluster) as client,
+        FaultyProxy(array.server_url) as path,
+    ):
+        view = by_way_of(path, array)
+        path.add(Fault.latency(2.0), times=2)
+        client.run(lambda: dvid_array.open)
+        asked = len(path.requests)
+        future = client.compute(view.to_dask(32, leases=2).sum(dtype=int))
+        while len(path.requests) < asked + 2:
+            time.sleep(0.01)
+        for pid in client.run(os.getpid).values():
+            os.kill(pid, signal.SIGKILL)
+        assert future.result(timeout=60) == truth.sum(dtype=int)
+
+
+def reads_in_a_child(array: dvid_array.DvidArray, truth: np.ndarray) -> int:
+    """What a forked child ends with: 0 if it read right voxels."""
+    child = os.fork()
+    if not child:
+        signal.alarm(30)
+        os._exit(not np.array_equal(array[:, 3], truth[:, 3]))
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_forked_children_do_not_wait_for_their_parents_cluster(
+    client: Client, filled: Callable[..., Volume]
+) -> None:
+    """Next to a client, and in a task, as a loader of batches forks them: they count leases by
+    themselves."""
+    array, truth = filled()
+    limited = array.with_settings(leases=2)
+    for _ in range(2):
+        assert reads_in_a_child(limited, truth) == 0
+        assert client.submit(reads_in_a_child, limited, truth, pure=False).result(60) == 0
+        np.testing.assert_array_equal(limited[...], truth)
+
+
 # Credentials.
 
 
@@ -235,8 +285,8 @@ def test_a_server_restarted_in_mid_computation(client: Client, tmp_path: Path) -
     future = client.compute(lazy.sum(dtype=int))
     while len(server.requests) < 5:
         time.sleep(0.01)
-    served = len(server.requests)
     server.stop()
+    served = len(server.requests)
     time.sleep(0.7)
     assert not future.done()
     with dvid_array.serve(tmp_path / "store.sqlite", port=port) as again:

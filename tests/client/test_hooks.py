@@ -147,6 +147,17 @@ def test_waiting_for_a_lease_ends_with_its_crew() -> None:
         assert time.monotonic() - start < 10
 
 
+def test_a_limiters_fault_is_not_the_servers(filled: Filled, sent: list[Sent]) -> None:
+    """It is raised as it is, at once: nothing was wrong with DVID."""
+    array, _ = filled()
+    view = array.with_settings(leases=1, limiter="tests.client.watchers.lost")
+    sent.clear()
+    with pytest.raises(ConnectionResetError, match="the scheduler is gone") as raised:
+        view[:, :1, :1, :1]
+    assert not isinstance(raised.value, dvid_array.DvidError)
+    assert not sent
+
+
 def test_names_that_cannot_be_imported(filled: Filled) -> None:
     array, _ = filled()
     view = array.with_settings(leases=1, limiter="tests.client.watchers.nothing")

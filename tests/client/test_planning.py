@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dvid_array.box import BlockGrid, Box
 from dvid_array.client import planning
+from dvid_array.client.planning import Terms
 from dvid_array.facts import MAX_ANSWER_BYTES, MAX_URL_BYTES, PARALLEL_VOXELS
 
 GRID = BlockGrid((64, 64, 64))
@@ -104,16 +105,16 @@ def test_runs_hold_all_and_touch_nothing_else(values: list[int], block: int) -> 
 
 def test_few_blocks_apart_are_one_request() -> None:
     boxes = planning.boxes((range(0, 640, 200), range(5), range(5)), GRID)
-    made = planning.requests(boxes, GRID, voxels=MANY, pieces=4, scatter=True)
+    made = planning.requests(boxes, GRID, Terms(MANY, 4, scatter=True))
     assert [one.blocks for one in made] == [((0, 0, 0), (3, 0, 0), (6, 0, 0), (9, 0, 0))]
-    apart = planning.requests(boxes, GRID, voxels=MANY, pieces=4, scatter=False)
+    apart = planning.requests(boxes, GRID, Terms(MANY, 4, scatter=False))
     assert [one.box for one in apart] == boxes
     assert not any(one.blocks for one in apart)
 
 
 def test_dense_boxes_are_asked_for_as_boxes() -> None:
     boxes = planning.boxes((range(0, 640, 200), range(256), range(256)), GRID)
-    made = planning.requests(boxes, GRID, voxels=MANY, pieces=4, scatter=True)
+    made = planning.requests(boxes, GRID, Terms(MANY, 4, scatter=True))
     assert not any(one.blocks for one in made)
     assert sum(one.box.size for one in made) == 4 * 256 * 256
 
@@ -134,3 +135,26 @@ def test_more_than_one_answer_can_hold_is_split() -> None:
     made = list(planning.slabs(box, GRID, voxels=10**18))
     assert sum(piece.size for piece in made) == box.size > MAX_ANSWER_BYTES
     assert max(piece.size for piece in made) * 8 < MAX_ANSWER_BYTES
+
+
+coordinates = st.one_of(
+    st.builds(range, st.integers(-200, 200), st.integers(-200, 900), st.integers(1, 300)),
+    st.lists(st.integers(-500, 500), max_size=6).map(np.array),
+)
+
+
+@given(
+    st.tuples(coordinates, coordinates, coordinates),
+    st.sampled_from([GRID, SMALL]),
+    st.builds(Terms, st.integers(1, MANY), st.integers(1, 9), st.booleans()),
+)
+def test_the_number_of_requests_is_known_without_them(
+    spatial: Any, grid: BlockGrid, terms: Terms
+) -> None:
+    boxes = planning.boxes(spatial, grid)
+    assert planning.number(boxes, grid, terms) == len(planning.requests(boxes, grid, terms))
+
+
+def test_a_petabyte_is_counted_at_once() -> None:
+    whole = [sized(10**6, 10**6, 10**6)]
+    assert planning.number(whole, GRID, Terms(MANY, 4, scatter=True)) == 15625 * 15625 * 245

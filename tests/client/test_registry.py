@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from itertools import count
 from pathlib import Path
@@ -32,6 +33,26 @@ def test_a_table_forgets_what_is_unused_longest() -> None:
     table.get("c", list)
     assert table.get("a", list) is kept
     assert table.get("b", lambda: [1]) == [1]
+
+
+def test_what_is_made_may_need_the_table() -> None:
+    """As a module does that reads a volume when it is imported, to be an observer of reads."""
+    table: Table[str, str] = Table(2)
+    assert table.get("a", lambda: table.get("b", lambda: "b") + "a") == "ba"
+
+
+def test_nobody_waits_for_what_others_make() -> None:
+    """And where two make the same, both get the first."""
+    table: Table[str, object] = Table(2)
+    made: list[object] = []
+
+    def slowly() -> object:
+        made.append(table.get("a", object))
+        assert table.get("b", lambda: "b") == "b"
+        return object()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(table.get, "a", slowly).result(timeout=10) is made[0]
 
 
 def test_block_locks_are_taken_whole() -> None:

@@ -28,3 +28,8 @@ def limit(origin: str, number: int) -> threading.BoundedSemaphore:
     """One request, whatever the number."""
     next(asked)
     return one_at_a_time
+
+
+def lost(origin: str, number: int) -> threading.BoundedSemaphore:
+    """As where the one who counts cannot be reached."""
+    raise ConnectionResetError("the scheduler is gone")

@@ -11,14 +11,15 @@ import threading
 
 from distributed import Client, Semaphore, Worker, get_worker
 
-from dvid_array.client.hooks import Limit
+from dvid_array.client.hooks import PATIENCE, Limit
 from dvid_array.client.registry import state
 
 
 def leases(origin: str, number: int) -> Limit:
     """The limiter that `Settings` name unless told otherwise.
 
-    On a worker, or next to a client, the cluster's scheduler counts; else this process does.
+    On a worker, or next to a client, the cluster's scheduler counts; else this process does, as
+    does a child forked from either.
     Arrays with the same server and number share one limit. A lease of a worker that dies comes back
     after dask's ``distributed.scheduler.locks.lease-timeout``.
     """
@@ -43,5 +44,22 @@ def _home() -> Worker | Client | None:
         return None
     for find in (get_worker, Client.current):
         with contextlib.suppress(ValueError):
-            return find()
+            home = find()
+            return home if _runs(home) else None
     return None
+
+
+def _runs(home: Worker | Client) -> bool:
+    """Whether its event loop answers. In a forked child, a worker or client of the parent does not,
+    and would be waited for for ever."""
+    if not state().forked:
+        return True
+
+    def answers() -> bool:
+        answered = threading.Event()
+        if home.loop is not None:
+            home.loop.add_callback(answered.set)
+        return answered.wait(PATIENCE)
+
+    runs: bool = state().limits.get(("runs", home.id), answers)
+    return runs

@@ -1,30 +1,26 @@
-"""`.dvid` of DataArrays, Datasets and DataTrees: boxes and points in DVID's voxels, other versions.
+"""`.dvid` of DataArrays: boxes and points in DVID's voxels, the way back, other versions.
 
 Owns what xarray's own selection does not say well: half-open boxes, the voxel that holds a point,
-other versions. Must not know requests.
+other versions; `trees` has the same for Datasets and trees. Must not know requests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 import xarray as xr
 
-from dvid_array import opening
-from dvid_array.adapters.xarray.datasets import ARRAY, attributes
+from dvid_array.adapters.xarray import origins
 from dvid_array.adapters.xarray.engine import to_xarray
 from dvid_array.adapters.xarray.labels import containing, inside, step, voxels
 from dvid_array.array import DvidArray
 from dvid_array.box import Box, triple
-from dvid_array.client.regions import Region
 from dvid_array.coordinates import DIMS
-from dvid_array.doors import door
 from dvid_array.once import once
 from dvid_array.rois import Roi
-from dvid_array.settings import DEFAULT, Settings
+from dvid_array.settings import Settings
 from dvid_array.storing import store
 
 Shown = TypeVar("Shown", xr.DataArray, xr.Dataset)
@@ -71,36 +67,6 @@ class Places(Generic[Shown]):
         return picked
 
 
-@xr.register_dataset_accessor("dvid")  # type: ignore[no-untyped-call]
-class DatasetAccessor(Places[xr.Dataset]):
-    """``ds.dvid``: boxes and points in DVID's voxels."""
-
-
-@xr.register_datatree_accessor("dvid")  # type: ignore[no-untyped-call]
-class DataTreeAccessor:
-    """``tree.dvid``: the same place at every scale."""
-
-    def __init__(self, tree: xr.DataTree) -> None:
-        self._tree = tree
-
-    def box(self, start: Sequence[int | None], stop: Sequence[int | None]) -> xr.DataTree:
-        """The half-open box from `start` to `stop` (x, y, z, voxels of scale 0) at every scale: of
-        coarser voxels those that hold any of it."""
-        return self._each(lambda shown: shown.dvid.box(start, stop))
-
-    def at(self, *, x: Any = None, y: Any = None, z: Any = None) -> xr.DataTree:
-        """The voxels of every scale that hold a point, or points, given in voxels of scale 0."""
-        return self._each(lambda shown: shown.dvid.at(x=x, y=y, z=z))
-
-    def _each(self, pick: Callable[[xr.Dataset], xr.Dataset]) -> xr.DataTree:
-        return self._tree.map_over_datasets(lambda shown: pick(shown) if _placed(shown) else shown)
-
-
-def _placed(shown: xr.Dataset) -> bool:
-    """Whether a group of a tree lies somewhere: numbers that were put beside volumes do not."""
-    return not {*shown.dims, *shown.coords}.isdisjoint(DIMS[1:])
-
-
 @xr.register_dataarray_accessor("dvid")  # type: ignore[no-untyped-call]
 class DataArrayAccessor(Places[xr.DataArray]):
     """``da.dvid``: boxes and points in DVID's voxels, and the way back to the server."""
@@ -136,40 +102,7 @@ class DataArrayAccessor(Places[xr.DataArray]):
             Where the attributes are gone, as arithmetic may drop them; and where this was seen
             through regions that are forgotten: name them.
         """
-        server, version, instance, scale = _address(self._shown.attrs)
-        told = self._shown.attrs
-        known = _remembered(self._shown)
-        if settings is None and known is not None:
-            settings = known.settings
-        array = opening.open(
-            server,
-            version=version,
-            instance=instance,
-            scale=scale,
-            supervoxels=bool(told.get("dvid_supervoxels", 0)),
-            settings=_masking(settings or DEFAULT, told.get("dvid_roi")),
-        )
-        array = array._through(*self._regions(known, regions, scale))
-        return array.body(int(told["dvid_body"])) if "dvid_body" in told else array
-
-    def _regions(
-        self, known: DvidArray | None, given: Iterable[Roi] | None, scale: int
-    ) -> Iterable[Region]:
-        """What is seen through: what was given, or is remembered."""
-        if given is not None:
-            # each scale of an image is an instance, whose voxels are longer than it says itself
-            longest = max(
-                step(self._shown.coords[dim]) for dim in DIMS if dim in self._shown.coords
-            )
-            return [_region(roi).halved((longest >> scale).bit_length() - 1) for roi in given]
-        if known is not None:
-            return known._volume.regions
-        if lost := np.atleast_1d(self._shown.attrs.get("dvid_regions", [])).tolist():
-            raise ValueError(
-                f"this was seen through {', '.join(lost)}, whose blocks are forgotten: say "
-                "reopen(regions=[node.roi(...)]), or regions=() for all of the volume"
-            )
-        return ()
+        return origins.reopened(self._shown, settings, regions)
 
     def store(self, target: DvidArray, **options: Any) -> Any:
         """Write this to a volume, where its labels say: `dvid_array.store`, whose options it takes.
@@ -202,7 +135,7 @@ class DataArrayAccessor(Places[xr.DataArray]):
             Where it is not known which voxels these are: an axis has no labels left, or labels at
             which no voxel starts, or there are dims of something else; and as `reopen`.
         """
-        _address(self._shown.attrs)
+        origins.address(self._shown.attrs)
         coords, chunked = self._shown.coords, self._shown.chunks is not None
         positions = self._positions()
         hull = _hull(positions[1:])
@@ -227,49 +160,6 @@ class DataArrayAccessor(Places[xr.DataArray]):
                 "for the version of that"
             )
         return [voxels(coords[dim]) // step(coords[dim]) for dim in DIMS]
-
-
-def _address(told: Mapping[Any, Any]) -> tuple[str, str, str, int]:
-    """Server, version, instance and scale, as attributes tell them."""
-    needed = ("dvid_server", "dvid_uuid", "dvid_instance", "dvid_scale")
-    if lost := [name for name in needed if name not in told]:
-        raise ValueError(
-            f"there are no attributes {', '.join(lost)}, which say where this came from: it is "
-            "none of a DVID's, or lost them. xr.set_options(keep_attrs=True) keeps attributes in "
-            "arithmetic"
-        )
-    server, version, instance, scale = (told[name] for name in needed)
-    return server, version, instance, int(scale)
-
-
-def _remembered(shown: xr.DataArray) -> DvidArray | None:
-    """The array that is shown, with the settings and regions it was opened with, where something
-    still holds it: it must be what the attributes say."""
-
-    def same(array: DvidArray | None) -> bool:
-        if array is None:
-            return False
-        told = attributes(array)
-        names = {name for name in (*told, *shown.attrs) if str(name).startswith("dvid_")}
-        return all(name in told and told[name] == shown.attrs.get(name) for name in names)
-
-    found: DvidArray | None = shown.encoding.get(ARRAY)
-    if not same(found) and shown.chunks is not None:
-        found = door("dask.graphs").source_of(shown.data, same)
-    return found if same(found) else None
-
-
-def _region(roi: Any) -> Region:
-    if not isinstance(roi, Roi):
-        raise TypeError(f"a {type(roi).__name__} is no region of interest: node.roi(name) is one")
-    return roi.region
-
-
-def _masking(settings: Settings, roi: str | None) -> Settings:
-    """Settings by which DVID masks voxels with a region."""
-    if roi is None or "roi" in dict(settings.query):
-        return settings
-    return replace(settings, query=(*settings.query, ("roi", roi)))
 
 
 def _hull(positions: Sequence[Any]) -> Box:

@@ -6,8 +6,7 @@ Owns indexes, and selections by voxels. Must not know values or servers; what a 
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import xarray as xr
 from xarray.indexes import PandasIndex
 
 from dvid_array import coordinates as meaning
+from dvid_array import corners
 from dvid_array.array import DvidArray
 from dvid_array.coordinates import DIMS, SPACING, STEP, Indices
 
@@ -84,12 +84,12 @@ def voxels(coordinate: xr.DataArray) -> Indices:
     return meaning.voxels(coordinate.name, coordinate.values, coordinate.attrs)
 
 
-def corner(numbers: Sequence[int | None]) -> tuple[int | None, int | None, int | None]:
-    """x, y, z of a corner; one with a leading channel is understood."""
-    if len(numbers) not in (3, 4):
-        raise ValueError(f"a corner is x, y, z, not {tuple(numbers)}")
-    x, y, z = (None if number is None else operator.index(number) for number in numbers[-3:])
-    return x, y, z
+def corner(name: str, values: Any, channel: int) -> tuple[int | None, ...]:
+    """x, y, z of a corner, each an integer or None; all channels may be named as well."""
+    given = list(values) if isinstance(values, Iterable) else []
+    numbers = corners.corner(name, [0 if one is None else one for one in given], channel)
+    open_ = (one is None for one in given[-3:])
+    return tuple(None if free else n for n, free in zip(numbers, open_, strict=True))
 
 
 def inside(coords: Mapping[Any, xr.DataArray], start: Any, stop: Any) -> dict[Any, Any]:
@@ -105,7 +105,9 @@ def inside(coords: Mapping[Any, xr.DataArray], start: Any, stop: Any) -> dict[An
         the box, and for boxes that are none.
     """
     held: dict[Any, Any] = {}
-    for axis, low, high in zip(DIMS[1:], corner(start), corner(stop), strict=True):
+    channels = coords["channel"].size if "channel" in coords else 1
+    ends = corner("start", start, 0), corner("stop", stop, channels)
+    for axis, low, high in zip(DIMS[1:], *ends, strict=True):
         if low is not None and high is not None and high < low:
             raise ValueError(f"the box ends before it starts: {tuple(start)} to {tuple(stop)}")
         if low is None and high is None:

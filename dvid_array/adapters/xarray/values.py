@@ -45,8 +45,6 @@ class LazyVoxels(BackendArray):
         lean = [part for part, _ in parts]
         along = [_axis(part) for part in lean]
         owned = [axis for axis in along if axis is not None]
-        if 0 in shape:
-            return np.empty(shape, self.dtype)
         if any(sum(n > 1 for n in part.shape) > 1 for part in lean) or len(owned) > len({*owned}):
             return np.asarray(self.array.vindex[tuple(np.broadcast_to(one, shape) for one in lean)])
         found = self.array.oindex[tuple(_steps(part.reshape(-1)) for part in lean)]

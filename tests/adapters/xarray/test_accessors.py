@@ -425,6 +425,13 @@ def test_points_at_another_version(
         assert other.synapse.values.tolist() == ["a", "b", "c"]
         inside = points.dvid.box((0, 0, 9), (20, 6, 10))
         assert inside.synapse.values.tolist() == ["a"]
+        pairs = shown.dvid.at(x=xr.DataArray([[3, 40], [12, 5]], dims=("from", "to")), z=9)
+        other = pairs.dvid.version(child.uuid)
+        np.testing.assert_array_equal(
+            other, newer[:, [[3, 40], [12, 5]], :, 9].transpose(2, 0, 1, 3)
+        )
+        with pytest.raises(ValueError, match=r"labels of x stand along \('from', 'to'\): stack"):
+            pairs.dvid.box((0, 0, 9), (20, 6, 10))
         stacked = shown.stack(place=("x", "z")).dvid.box((3, 0, 4), (9, 4, 6))
         assert stacked.sizes == {"channel": 1, "y": 4, "place": 12}
         again = stacked.dvid.version(child.uuid).unstack("place").transpose(*shown.dims)

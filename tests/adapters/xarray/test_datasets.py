@@ -154,6 +154,19 @@ def test_chunks_that_cut_blocks_are_warned_of(tissue: Tissue) -> None:
         dvid_array.open_datatree(gray, chunks={"x": (16, 16, 16)})
 
 
+def test_what_lies_in_one_place_has_names_of_its_own(node: dvid_array.Node) -> None:
+    """Bodies of a volume, and scales of one so small that they are as large as one another."""
+    array = node.create("v", "uint64", block=(16, 16, 16), max_scale=2)
+    array[:, :16, :16, :16] = np.arange(1, 17, dtype=np.uint64)
+    small = [array.at_scale(scale).window((0, 0, 0), (1, 1, 1)) for scale in range(3)]
+    tree = dvid_array.open_datatree(small[0], chunks={})
+    bodies = dvid_array.open_dataset([array.body(n) for n in (3, 4)], chunks={})
+    for found in ([one["v"] for one in tree.children.values()], list(bodies.values())):
+        assert len({one.data.name for one in found}) == len(found) > 1
+    total = sum(one.sum() * n for n, one in zip((3, 4), bodies.values(), strict=True))
+    assert total == (3 + 4) * 16 * 16
+
+
 def test_volumes_whose_blocks_differ_share_chunks(node: dvid_array.Node) -> None:
     made = [
         node.create(f"v{edge}", "uint8", block=(edge,) * 3, shape=(192, 96, 96))

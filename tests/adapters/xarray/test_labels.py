@@ -129,19 +129,25 @@ def test_axes_that_were_reduced() -> None:
     ("start", "stop", "words"),
     [
         ((1, 0, 0), (0, 1, 1), "ends before it starts"),
-        ((1, 0), (2, 1), r"a corner is x, y, z, not \(1, 0\)"),
+        ((1, 0), (2, 1), r"start=\[1, 0\]: it takes three integers x, y, z"),
+        ((0.5, 0, 0), (1, 1, 1), "start=.* three integers"),
+        ((0, 0, 0), "123", "stop=.* three integers"),
+        (5, (1, 1, 1), "start=.* three integers"),
+        ((1, 0, 0, 0), (2, 1, 1, 1), "start=.* or 0, x, y, z"),
+        ((0, 0, 0, 0), (2, 1, 1, 1), "stop=.* or 1, x, y, z"),
     ],
 )
-def test_boxes_that_are_none(start: tuple[int, ...], stop: tuple[int, ...], words: str) -> None:
+def test_boxes_that_are_none(start: Any, stop: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         labels.inside(axis(0, 3, 1, None).coords, start, stop)
-    with pytest.raises(TypeError):
-        labels.inside(axis(0, 3, 1, None).coords, (0.5, 0, 0), (1, 1, 1))
 
 
-def test_a_leading_channel_is_understood() -> None:
+def test_all_channels_may_be_named() -> None:
     coords = axis(0, 9, 1, None).coords
-    assert labels.inside(coords, (0, 2, None, None), (1, 5, None, None)) == {"x": slice(2, 5)}
+    for count in (1, 4):
+        found = labels.inside(coords, (0, 2, None, None), (count, 5, None, None))
+        assert found == {"x": slice(2, 5)}
+        coords = axis(0, 9, 1, None).expand_dims(channel=np.arange(4)).coords
 
 
 def test_names_of_variables() -> None:

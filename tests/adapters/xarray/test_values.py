@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import math
 import re
+import threading
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,7 @@ import dvid_array
 from dvid_array.adapters.xarray.values import _points
 from tests.adapters.test_dask import bulk
 from tests.adapters.xarray.conftest import Volume
+from tests.client import watchers
 from tests.conftest import Sent
 
 
@@ -142,14 +144,17 @@ def test_values_loaded_asynchronously_go_side_by_side(
     filled: Callable[..., Volume], sent: list[Sent]
 ) -> None:
     array, truth = filled()
-    parts = [array.to_xarray().isel(z=slice(a, a + 32)) for a in (0, 32, 64, 96)]
+    watched = array.with_settings(observers=("tests.client.watchers.watch",)).to_xarray()
+    parts = [watched.isel(z=slice(a, a + 32)) for a in (0, 32, 64, 96)]
     sent.clear()
 
     async def load() -> list[xr.DataArray]:
         return await asyncio.gather(*(part.load_async() for part in parts))
 
+    watchers.told.clear()
     loaded = asyncio.run(load())
     assert len(bulk(sent)) == 4
+    assert threading.current_thread() not in {thread for thread, _ in watchers.told}
     np.testing.assert_array_equal(xr.concat(loaded, "z"), truth)
 
 
