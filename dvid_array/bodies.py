@@ -197,9 +197,18 @@ class Bodies:
 
 def _each(labels: Any, ask: Callable[[Ids], NDArray[Any]]) -> Any:
     """An answer for each id: a plain number for one, an array of their shape for many."""
-    ids = casting.fitting(labels, np.dtype(np.uint64)).astype(np.uint64)
+    ids = _ids(labels)
     answer = ask(ids)
     return answer.item() if not ids.ndim else answer
+
+
+def _ids(labels: Any) -> Ids:
+    try:
+        return casting.fitting(labels, np.dtype(np.uint64)).astype(np.uint64)
+    except (TypeError, ValueError) as unfit:
+        raise type(unfit)(
+            f"ids are integers from 0 to 2^64 - 1, one or an array of them, not {labels!r:.80}"
+        ) from None
 
 
 def _label(value: Any) -> int:
