@@ -31,7 +31,8 @@ class Settings:
     request_bytes: int = 16 * MIB
     """Largest body of one request that is held in memory."""
     max_bytes: int | None = None
-    """Largest read or write; None means half of the memory available."""
+    """Largest read or write; None means half of the memory available, within the limits of a
+    container, of a cluster's job and of `ulimit -v`."""
     max_implicit_bytes: int = 1024 * MIB
     """Largest array that `np.asarray` downloads without being asked plainly."""
     server_throttle: bool = False
