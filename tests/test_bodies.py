@@ -465,7 +465,7 @@ def test_what_is_no_id(low: Labels, name: str, label: Any, error: type[Exception
 @pytest.mark.parametrize("ids", [[1.5], [-1], [2**64], ["5"]], ids=str)
 def test_what_is_no_list_of_ids(low: Labels, ids: Any) -> None:
     for ask in (low.array.bodies.size, low.array.bodies.exists, low.array.mapping):
-        with pytest.raises((TypeError, ValueError), match="^ids are integers from 0 to") as told:
+        with pytest.raises((TypeError, ValueError), match=r"^ids are integers from 0 to") as told:
             ask(ids)
         assert str(ids) in str(told.value)
 

@@ -5,6 +5,6 @@ It must not know the client's side: both meet in the dialect (`dvid_array.protoc
 """
 
 from dvid_array.devserver.journal import Request
-from dvid_array.devserver.running import DevServer, run
+from dvid_array.devserver.running import DevServer
 
-__all__ = ["DevServer", "Request", "run"]
+__all__ = ["DevServer", "Request"]

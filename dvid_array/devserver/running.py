@@ -1,16 +1,13 @@
-"""Starting and stopping the server: in a thread, or in the foreground. Must not know DVID."""
+"""Starting and stopping the server, in a thread. Must not know DVID."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ipaddress
 import secrets
-import signal
 import socket
 import threading
 import warnings
-from collections.abc import Iterator
 from os import PathLike
 from types import TracebackType
 from typing import Self
@@ -31,7 +28,6 @@ from dvid_array.protocol.voxels import Array
 THREADS = 64
 """Requests that can be worked on at once; more wait."""
 GRACE_SECONDS = 5
-STOPPING = (signal.SIGINT, signal.SIGTERM)
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
@@ -145,16 +141,6 @@ class DevServer:
                 self._thread.join()
             self._close()
 
-    def run(self) -> None:
-        """Run in this thread until SIGINT or SIGTERM."""
-        with self._lock:
-            server, listening = self._open()
-        try:
-            with server.signals():
-                server.run_on(listening)
-        finally:
-            self._close()
-
     def add_gridstore(self, name: str) -> None:
         """Let new instances proxy a read-only store of that name (`GridStore` of their
         configuration); `fill_gridstore` fills it."""
@@ -221,26 +207,6 @@ class DevServer:
         self._socket = self._store = self._server = self._thread = None
 
 
-def run(
-    path: str | PathLike[str] | None = None,
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    admin_token: str | None = None,
-) -> None:
-    """Run a server in the foreground until SIGINT or SIGTERM.
-
-    Parameters
-    ----------
-    path : path, optional
-        The store; None makes a temporary one.
-    host, port : str, int, optional
-        Where to listen.
-    admin_token : str, optional
-        What grants admin rights; random unless given.
-    """
-    DevServer(path, host=host, port=port, admin_token=admin_token).run()
-
-
 def _is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -301,14 +267,3 @@ class _Uvicorn(uvicorn.Server):
         """Begin to listen."""
         await super().startup(sockets)
         self.ready.set()
-
-    @contextlib.contextmanager
-    def signals(self) -> Iterator[None]:
-        """Exit on SIGINT and SIGTERM, and let the caller tidy up."""
-        # uvicorn's own handling raises the signal again, which kills the process before that.
-        before = {number: signal.signal(number, self.handle_exit) for number in STOPPING}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)

@@ -50,6 +50,8 @@ def test_it_serves_until_told_to_stop_and_keeps_its_store(
         assert process.wait(15) == 0
         assert process.stdout is not None
         assert process.stdout.read().splitlines()[-1] == "Stopped."
+    # A clean end leaves one file: the log was worked into it.
+    assert [file.name for file in tmp_path.iterdir()] == ["store.sqlite"]
     with serving("--store", store) as (_, url, _):
         assert (dvid_array.open(f"{url}/{node.uuid}/gray")[...] == 7).all()
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -15,24 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dvid_array.devserver import DevServer, run
+from dvid_array.devserver import DevServer
 from dvid_array.errors import DvidConnectionError
 from tests.devserver.conftest import Asker
 
 pytestmark = pytest.mark.dev
-
-FOREGROUND = """
-import sys
-from dvid_array.devserver import DevServer
-server = DevServer(sys.argv[1], port=int(sys.argv[2]), admin_token="secret")
-server.run()
-print("stopped cleanly")
-"""
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def test_it_answers_and_stops() -> None:
@@ -190,44 +174,3 @@ def test_a_read_only_file(tmp_path: Path) -> None:
     path.chmod(0o444)
     with pytest.raises(OSError, match="readonly"):
         DevServer(path).start()
-
-
-# --- in the foreground ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_foreground_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
-    port = free_port()
-    path = tmp_path / "store.sqlite"
-    with subprocess.Popen(
-        [sys.executable, "-c", FOREGROUND, str(path), str(port)],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as child:
-        asker = Asker(f"http://127.0.0.1:{port}", "secret")
-        wait_for(asker)
-        assert asker.repo()
-        child.send_signal(number)
-        told, _ = child.communicate(timeout=30)
-    assert (child.returncode, told) == (0, "stopped cleanly\n")
-    # A clean end leaves one file: the log was worked into it.
-    assert [file.name for file in tmp_path.iterdir()] == ["store.sqlite"]
-
-
-def wait_for(asker: Asker) -> None:
-    """Until the server answers."""
-    for _ in range(200):
-        try:
-            asker.get("heartbeat")
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise TimeoutError("the server did not start")
-
-
-def test_run_is_the_foreground(monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[DevServer] = []
-    monkeypatch.setattr(DevServer, "run", lambda self: started.append(self))
-    run(None, "127.0.0.1", 0, "token")
-    assert started[0].admin_token == "token"
