@@ -183,7 +183,7 @@ class DvidArray(Scaled, SeenThrough, Labelled, Pointed, Refusals):
         return target.array
 
     def _empty(self, picked: Selection) -> Grid:
-        self._guard("reading", picked)
+        self._guard("reading", picked.grid_shape)
         out = np.zeros(picked.grid_shape, self.dtype, order="F")
         return Grid(picked.axes, out, fresh=True)
 
@@ -191,14 +191,14 @@ class DvidArray(Scaled, SeenThrough, Labelled, Pointed, Refusals):
         if target.array.size:
             reading.read(self._volume, target, target.boxes(self._volume.grid), come)
 
-    def _guard(self, doing: str, picked: Selection) -> None:
-        size = math.prod(picked.grid_shape) * self.itemsize
+    def _guard(self, doing: str, shape: Sequence[int]) -> None:
+        size = math.prod(shape) * self.itemsize
         if size <= UNCHECKED_BYTES and self.settings.max_bytes is None:
             return
         limit = self.settings.read_limit
         if size <= limit:
             return
-        requests = -(-math.prod(picked.grid_shape[1:]) // PARALLEL_VOXELS)
+        requests = -(-math.prod(shape) // (self.shape[0] * PARALLEL_VOXELS))
         raise DvidTooLargeError(
             f"{doing} {display.size(size)} at once takes {requests:,} requests at least, "
             f"and more than the {display.size(limit)} allowed (Settings.max_bytes): "
@@ -241,7 +241,7 @@ class DvidArray(Scaled, SeenThrough, Labelled, Pointed, Refusals):
 
     def _write(self, picked: Selection, value: Any) -> None:
         """Write values to picked voxels (absolute coordinates)."""
-        self._guard("writing", picked)
+        self._guard("writing", picked.grid_shape)
         values = picked.spread(casting.fitting(value, self.dtype))
         self._volume = writing.write(self._volume, Grid(*_upward(picked.axes, values)))
 

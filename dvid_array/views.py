@@ -52,6 +52,7 @@ class Pointed:
             rows = np.hstack([each, np.tile(rows, (channels, 1))])
         if count and not 0 <= rows[:, 0].min() <= rows[:, 0].max() < channels:
             raise IndexError(f"the volume has {channels} channel(s), counted from 0")
+        self._guard("reading", (len(rows),))
         found = points.read(self._volume, rows.T)
         if given.shape[-1] == 3 and channels > 1:
             found = found.reshape(channels, count)
@@ -152,6 +153,7 @@ class PointIndex:
     def __getitem__(self, key: Any) -> Any:
         array = self._array
         picked = selection.points(key, array._axes())
+        array._guard("reading", picked.shape)
         coordinates = picked.coordinates + np.asarray(array.origin)[:, None]
         out = points.read(array._volume, coordinates)
         return out.reshape(picked.shape)[()] if not picked.shape else out.reshape(picked.shape)

@@ -634,6 +634,10 @@ def test_large_reads_and_writes_are_refused(x: DvidArray, sent: list[Sent]) -> N
         lambda: small[...],
         lambda: small.voxels[:, 0:1000, 0:1000],
         lambda: small.oindex[0],
+        lambda: small.vindex[
+            0, np.arange(64)[:, None], np.arange(96) % 64, np.zeros((30, 1, 1), int)
+        ],
+        lambda: small.at_points(np.zeros((200_000, 3), int)),
         lambda: small.read((0, 0, 0), (64, 64, 64)),
         lambda: np.asarray(small),
         lambda: list(small),

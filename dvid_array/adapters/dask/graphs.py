@@ -67,11 +67,17 @@ def source_of(lazy: dask.array.Array, wanted: Callable[[DvidArray], bool]) -> Dv
     """The array that a graph reads, where it still names it: the first that is wanted."""
     for name, layer in lazy.dask.layers.items():
         if name.startswith("original-"):
-            found: Any = layer[name]
-            found = getattr(found, "_array", found)  # what puts it into C order
-            if isinstance(found, DvidArray) and wanted(found):
+            found = _inside(layer[name])
+            if found is not None and wanted(found):
                 return found
     return None
+
+
+def _inside(source: Any) -> DvidArray | None:
+    """The array in a graph's source, or in what others, xarray too, put around it."""
+    while source is not None and not isinstance(source, DvidArray):
+        source = getattr(source, "_array", getattr(source, "array", None))
+    return source
 
 
 class COrdered:

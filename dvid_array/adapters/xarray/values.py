@@ -6,6 +6,8 @@ Owns the translation of xarray's keys. Must not know coordinates or servers.
 from __future__ import annotations
 
 import asyncio
+import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,9 @@ from dvid_array.array import DvidArray
 from dvid_array.protocol.voxels import Array
 
 Part = np.ndarray[Any, np.dtype[Any]]
+POINTS_AT_ONCE = 1 << 18
+"""Points that are looked up at once: each takes four coordinates of 8 bytes, and what finds them
+as much again."""
 
 
 class LazyVoxels(BackendArray):
@@ -46,11 +51,55 @@ class LazyVoxels(BackendArray):
         along = [_axis(part) for part in lean]
         owned = [axis for axis in along if axis is not None]
         if any(sum(n > 1 for n in part.shape) > 1 for part in lean) or len(owned) > len({*owned}):
-            return np.asarray(self.array.vindex[tuple(np.broadcast_to(one, shape) for one in lean)])
+            return self._pointwise(lean, shape)
         found = self.array.oindex[tuple(_steps(part.reshape(-1)) for part in lean)]
         turned = found.transpose(np.argsort([-1 if axis is None else axis for axis in along]))
         product = turned.reshape(np.broadcast_shapes(*(part.shape for part in lean)))
         return product if product.shape == shape else np.broadcast_to(product, shape).copy()
+
+    def _pointwise(self, parts: list[Part], shape: tuple[int, ...]) -> Array:
+        """Points, or profiles at points: these piece by piece, along the longest."""
+        self.array._guard("reading", shape)
+        out: Array = np.empty(shape, self.dtype)
+        axis, cuts = self._pieces(parts, shape)
+        for a, b in pairwise(cuts):
+            there = (*(slice(None),) * axis, slice(a, b))
+            some = [one[there] if one.shape[axis] > 1 else one for one in parts]
+            spread = tuple(np.broadcast_to(one, out[there].shape) for one in some)
+            out[there] = self.array.vindex[spread]
+        return out
+
+    def _pieces(self, parts: list[Part], shape: tuple[int, ...]) -> tuple[int, list[int]]:
+        """Axis and edges of pieces. They end where blocks begin, so that none is read twice; what
+        is no profile, or goes to and fro, stays whole."""
+        profiles = [
+            (shape[axis], axis, dim)
+            for axis in range(len(shape))
+            for dim in [_only(parts, axis)]
+            if dim is not None
+        ]
+        if math.prod(shape) <= POINTS_AT_ONCE or not profiles:
+            return 0, [0, shape[0]]
+        length, axis, dim = max(profiles)
+        blocks = (parts[dim].reshape(-1) + self.array.origin[dim]) // self.array.block_shape[dim]
+        steps = np.diff(blocks)
+        if (steps < 0).any() and (steps > 0).any():
+            return 0, [0, shape[0]]
+        begin = np.flatnonzero(steps) + 1
+        most = max(1, POINTS_AT_ONCE * length // math.prod(shape))
+        cuts = [0]
+        while cuts[-1] + most < length:
+            near = begin[begin > cuts[-1]]
+            inside = near[near <= cuts[-1] + most]
+            cuts.append(int(inside[-1] if inside.size else near[0] if near.size else length))
+        return axis, [*cuts, length] if cuts[-1] < length else cuts
+
+
+def _only(parts: list[Part], axis: int) -> int | None:
+    """Which of some lists goes along an axis, where only one does, and along no other."""
+    found = [dim for dim, part in enumerate(parts) if part.shape[axis] > 1]
+    lone = len(found) == 1 and parts[found[0]].size == parts[found[0]].shape[axis]
+    return found[0] if lone else None
 
 
 def _points(key: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[Any, ...]:

@@ -284,7 +284,8 @@ def remembered(array: DvidArray) -> list[tuple[str, xr.DataArray]]:
         ("chunked", chunked),
         ("computed", chunked.astype(float) * 2 + 1),
         ("rechunked", chunked[0, 3].chunk(y=8)),
-        *([("by the engine", by_url[array.instance])] if not array.regions else []),
+        ("computed, chunked later", lazy.chunk(x=16) + 1),
+        *([("by the engine", by_url[array.instance] // 2)] if not array.regions else []),
     ]
 
 

@@ -138,8 +138,15 @@ def test_chunks_of_an_array_follow_its_data(negative: Volume) -> None:
 def test_guards_hold(negative: Volume) -> None:
     array, _ = negative
     small = dvid_array.open(array.url, settings=Settings(max_bytes=1000))
-    with pytest.raises(dvid_array.DvidTooLargeError):
-        small.to_xarray().load()
+    many = xr.DataArray(np.arange(60), dims="point")
+    for shown in (
+        small.to_xarray(),
+        small.to_xarray().T,
+        small.to_xarray().isel(x=many, y=many % 10),
+        small.to_xarray().T.isel(x=many[::-1]),
+    ):
+        with pytest.raises(dvid_array.DvidTooLargeError):
+            shown.load()
     with pytest.raises(dvid_array.DvidTooLargeError):
         xr.DataArray(dvid_array.open(array.url, settings=Settings(max_implicit_bytes=1000)))
 
@@ -152,8 +159,13 @@ def test_an_instance_named_as_an_axis(node: dvid_array.Node) -> None:
 
 
 def test_an_empty_volume(node: dvid_array.Node, sent: list[Sent]) -> None:
-    found = node.create("v", "uint8").to_xarray()
-    assert found.values.shape == (1, 0, 0, 0)
+    array = node.create("v", "uint8")
+    for chunks in (None, {}, 64):
+        found = array.to_xarray(chunks=chunks)
+        assert found.values.shape == (1, 0, 0, 0)
+        assert found.T.isel(z=slice(None, None, -1)).values.shape == (0, 0, 0, 1)
+        assert found.dvid.version(node.uuid).shape == (1, 0, 0, 0)
+        assert found.dvid.box((0, 0, 0), (9, 9, 9)).shape == (1, 0, 0, 0)
     assert not bulk(sent)
 
 
@@ -163,10 +175,11 @@ sys.modules["dask"] = sys.modules["dask.array"] = sys.modules["distributed"] = N
 import xarray, dvid_array
 found = xarray.open_dataset(sys.argv[1], engine="dvid")
 print(found.gray.isel(x=slice(0, 9, 4)).sum().item(), dvid_array.open(sys.argv[1])[...].sum())
-try:
-    dvid_array.open(sys.argv[1]).to_dask()
-except ImportError as error:
-    print(error)
+for door in "to_dask", "to_xarray":
+    try:
+        getattr(dvid_array.open(sys.argv[1]), door)(chunks="auto")
+    except ImportError as error:
+        print(error)
 """
 
 
@@ -178,9 +191,10 @@ def test_without_dask(negative: Volume) -> None:
         text=True,
         check=True,
     )
-    sums, refused = run.stdout.splitlines()
+    sums, *refused = run.stdout.splitlines()
     assert sums.split() == [str(truth[:, 0:9:4].sum()), str(truth[:, 40:, 3:].sum())]
-    assert refused.endswith("pip install 'dvid_array[dask]'")
+    assert len(refused) == 2
+    assert all(one.endswith("pip install 'dvid_array[dask]'") for one in refused)
 
 
 Tissue = tuple[DvidArray, DvidArray, np.ndarray, np.ndarray]

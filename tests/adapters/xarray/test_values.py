@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dvid_array
+from dvid_array.adapters.xarray import values
 from dvid_array.adapters.xarray.values import _points
 from tests.adapters.test_dask import bulk
 from tests.adapters.xarray.conftest import Volume
@@ -245,17 +246,22 @@ def blocks_of(request: Sent, edge: int) -> list[tuple[int, ...]]:
     return list(itertools.product(*map(range, (starts // edge).tolist(), ends.tolist())))
 
 
+@pytest.mark.parametrize("at_once", [8, values.POINTS_AT_ONCE])
 def test_whatever_is_picked_is_numpys_and_costs_its_blocks(
-    filled: Callable[..., Volume], sent: list[Sent]
+    filled: Callable[..., Volume],
+    sent: list[Sent],
+    at_once: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Chains of selections of every kind against the same ones in memory; each block that holds
-    something of it is fetched once, and no other."""
+    something of it is fetched once, and no other, also where points are looked up in pieces."""
+    monkeypatch.setattr(values, "POINTS_AT_ONCE", at_once)
     array, truth = filled("uint16", tuple(SIZES.values()), (16, 16, 16))
     blocks = np.indices(truth.shape)[1:] // 16
     number = (blocks * [[[[[1]]]], [[[[10]]]], [[[[100]]]]]).sum(0)
 
     @given(chains())
-    @settings(max_examples=150)
+    @settings(max_examples=100)
     def check(steps: list[Callable[[xr.DataArray], xr.DataArray]]) -> None:
         lazy = array.to_xarray()
         memory, touched = lazy.copy(data=truth), lazy.copy(data=number)
@@ -281,3 +287,23 @@ def test_transposed_values_take_no_more_than_their_memory(filled: Callable[..., 
     assert peak < 4 * truth.nbytes
     np.testing.assert_array_equal(found, truth.T)
     assert found.flags.c_contiguous
+
+
+def test_profiles_take_no_more_than_their_memory(
+    filled: Callable[..., Volume], sent: list[Sent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Points are looked up in pieces, along the axis that they share."""
+    monkeypatch.setattr(values, "POINTS_AT_ONCE", 1 << 15)
+    array, truth = filled("uint64", (1, 32, 32, 512), (16, 16, 16))
+    places = np.random.default_rng(5).integers(0, 32, (2, 1000))
+    x, y = (xr.DataArray(place, dims="point") for place in places)
+    lazy = array.to_xarray().isel(x=x, y=y)
+    sent.clear()
+    tracemalloc.start()
+    found = lazy.values
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 6 * found.nbytes
+    np.testing.assert_array_equal(found, truth[:, places[0], places[1]])
+    fetched = [block for one in bulk(sent) for block in blocks_of(one, 16)]
+    assert len(fetched) == len({*fetched}) == 2 * 2 * 32
