@@ -12,7 +12,7 @@ from typing import Any
 import xarray as xr
 from xarray.core import indexing
 
-from dvid_array import chunking
+from dvid_array import chunking, units
 from dvid_array.adapters.xarray.labels import coordinates, name_of
 from dvid_array.adapters.xarray.values import LazyVoxels
 from dvid_array.array import DvidArray
@@ -130,11 +130,11 @@ def framed(arrays: Sequence[DvidArray]) -> list[DvidArray]:
     ValueError
         Where their voxels are not those of one grid.
     """
-    grids: dict[Any, list[str]] = {}
+    grids: dict[Any, list[DvidArray]] = {}
     for array in arrays:
-        grids.setdefault(_grid(array), []).append(array.instance)
+        grids.setdefault(_grid(array), []).append(array)
     if len(grids) > 1:
-        told = "; ".join(f"{', '.join(names)}: {_words(grid)}" for grid, names in grids.items())
+        told = "; ".join(_words(alike) for alike in grids.values())
         raise ValueError(
             f"these volumes have no grid in common ({told}): name some with instance=[...], leave "
             "others out with drop_variables=, or take open_datatree"
@@ -150,13 +150,20 @@ def framed(arrays: Sequence[DvidArray]) -> list[DvidArray]:
 
 
 def _grid(array: DvidArray) -> tuple[Any, ...]:
-    return array.shape[0], array.scale, array.resolution, array.units
+    """What volumes of one grid have in common; a unit has several names."""
+    try:
+        size: Any = units.nanometers(array.resolution, array.units)
+    except ValueError:
+        size = array.resolution, array.units
+    return array.shape[0], array.scale, size
 
 
-def _words(grid: tuple[Any, ...]) -> str:
-    channels, scale, resolution, units = grid
-    size = " x ".join(f"{length:g} {unit}" for length, unit in zip(resolution, units, strict=True))
-    return f"{channels} channel(s), scale {scale}, voxels of {size}"
+def _words(alike: Sequence[DvidArray]) -> str:
+    first = alike[0]
+    lengths = zip(first.resolution, first.units, strict=True)
+    size = " x ".join(f"{length:g} {unit}" for length, unit in lengths)
+    names = ", ".join(array.instance for array in alike)
+    return f"{names}: {first.shape[0]} channel(s), scale {first.scale}, voxels of {size}"
 
 
 def _box(window: DvidArray) -> Box:

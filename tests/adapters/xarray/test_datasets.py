@@ -64,6 +64,26 @@ def test_other_grids_are_named(
     assert "drop_variables" in str(told.value)
 
 
+def test_units_have_several_names(node: dvid_array.Node) -> None:
+    """Those of the first are told; a unit that nobody knows is its own."""
+    made = [
+        node.create(name, "uint8", resolution=size, units=unit, shape=(64, 64, 64))
+        for name, size, unit in (
+            ("a", (4, 4, 8), "nm"),
+            ("b", (4, 4, 8), "nanometers"),
+            ("c", (0.004, 0.004, 0.008), "um"),
+            ("d", (4, 4, 8), "pixels"),
+            ("e", (4, 4, 8), "pixels"),
+        )
+    ]
+    found = dataset(made[:3], physical=True)
+    assert [found.z.attrs[name] for name in ("units", "dvid_spacing")] == ["nm", 8]
+    assert found["c"].attrs["voxel_units"] == ["um"] * 3
+    assert set(dataset(made[3:])) == {"d", "e"}
+    with pytest.raises(ValueError, match=r"a, b: .* of 4 nm x .*; d: .* of 4 pixels x"):
+        dataset([made[0], made[1], made[3]])
+
+
 def test_scales_do_not_mix(tissue: Tissue) -> None:
     gray, labels, *_ = tissue
     with pytest.raises(ValueError, match="no grid in common"):

@@ -269,6 +269,7 @@ def test_whatever_is_picked_is_numpys_and_costs_its_blocks(
             lazy, memory, touched = step(lazy), step(memory), step(touched)
         sent.clear()
         xr.testing.assert_identical(lazy.load(), memory)
+        assert lazy.values.flags.writeable
         fetched = [x + 10 * y + 100 * z for one in bulk(sent) for x, y, z in blocks_of(one, 16)]
         assert sorted(fetched) == np.unique(touched).tolist()
         assert all(one.method == "GET" for one in sent)
