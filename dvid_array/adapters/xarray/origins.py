@@ -15,6 +15,7 @@ import xarray as xr
 from dvid_array import opening
 from dvid_array.adapters.xarray.datasets import ARRAY, attributes
 from dvid_array.adapters.xarray.labels import step
+from dvid_array.adapters.xarray.values import held
 from dvid_array.array import DvidArray
 from dvid_array.client.regions import Region
 from dvid_array.coordinates import DIMS
@@ -69,8 +70,10 @@ def _remembered(shown: xr.DataArray) -> DvidArray | None:
         return all(name in told and told[name] == shown.attrs.get(name) for name in names)
 
     found: DvidArray | None = shown.encoding.get(ARRAY)
-    if not same(found) and shown.chunks is not None:
-        found = door("dask.graphs").source_of(shown.data, same)
+    if not same(found):
+        lazy = shown.variable._data
+        graphs = None if shown.chunks is None else door("dask.graphs")
+        found = graphs.source_of(lazy, same) if graphs else held(lazy)
     return found if same(found) else None
 
 

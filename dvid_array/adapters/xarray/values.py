@@ -95,6 +95,13 @@ class LazyVoxels(BackendArray):
         return axis, [*cuts, length] if cuts[-1] < length else cuts
 
 
+def held(data: Any) -> DvidArray | None:
+    """The array that lazy data of xarray's will be read from."""
+    while data is not None and not isinstance(data, LazyVoxels):
+        data = getattr(data, "array", None)
+    return data.array if data is not None else None
+
+
 def _only(parts: list[Part], axis: int) -> int | None:
     """Which of some lists goes along an axis, where only one does, and along no other."""
     found = [dim for dim, part in enumerate(parts) if part.shape[axis] > 1]

@@ -277,6 +277,8 @@ def remembered(array: DvidArray) -> list[tuple[str, xr.DataArray]]:
         ("copied", lazy.copy(deep=True)),
         ("pickled", pickle.loads(pickle.dumps(lazy))),
         ("renamed", lazy.rename("other")),
+        ("of no encoding", lazy.drop_encoding().T),
+        ("of no encoding, chunked", chunked.drop_encoding().T),
         ("chunked later", lazy.chunk(x=16)),
         ("concatenated", xr.concat([lazy, lazy], "again")),
         ("of a tree", dvid_array.open_datatree(array)[f"s0/{array.instance}"]),

@@ -328,6 +328,21 @@ def test_a_tree_of_a_version(tissue: Tissue) -> None:
     assert sorted(only.children) == ["gray"]
 
 
+def test_chunks_change_nothing_else(tissue: Tissue) -> None:
+    """Labels, attributes, encodings, groups."""
+    gray, labels, *_ = tissue
+    for source in (gray, labels.url, [labels, gray], gray.node):
+        for opened in (dvid_array.open_dataset, dvid_array.open_datatree):
+            lazy, chunked = opened(source), opened(source, chunks={"x": 16})
+            assert chunked.encoding == lazy.encoding
+            assert chunked.load().identical(lazy.load())
+    with pytest.raises(ValueError, match="no grid in common"):
+        dvid_array.open_dataset([gray, labels.at_scale(1)], chunks={})
+    assert list(dvid_array.open_dataset([gray, labels], drop_variables="gray", chunks={})) == [
+        "labels"
+    ]
+
+
 def names(tree: xr.DataTree) -> set[str]:
     return {one.data.name for node in tree.subtree for one in node.data_vars.values()}
 
