@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from distributed.scheduler import Scheduler
 from dvid_array import Box, DvidArray, DvidWriteError, Node, store
 from dvid_array.adapters.dask import collecting
 from tests.adapters.test_storing import account, made
+from tests.interrupts import interrupted
 
 WHOLE = Box((0, 0, 0), (16, 16, 16 * 40))
 
@@ -104,21 +104,14 @@ def test_an_interrupt_waits_for_nothing(array: DvidArray, tmp_path: Path) -> Non
     """What is under way is unknown, what has not begun never does."""
     told = threading.Event()
 
-    def interrupt() -> None:
-        told.wait(30)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    killer = threading.Thread(target=interrupt)
-    killer.start()
-    with pytest.raises(KeyboardInterrupt) as stopped:
+    with interrupted(told.is_set) as notes:
         store(
             ones(lambda v, n: v),
             array,
             resume=tmp_path / "journal",
             progress=lambda done, total: told.set(),
         )
-    killer.join()
-    (note,) = stopped.value.__notes__
+    (note,) = notes
     counts = re.search(r"of 40 pieces (\d+) stored, (\d+) failed, (\d+) unknown", note)
     assert counts is not None
     stored, failed, unknown = map(int, counts.groups())

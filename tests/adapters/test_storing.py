@@ -30,6 +30,7 @@ from tests.adapters.test_dask import bulk
 from tests.client.conftest import through
 from tests.client.world import BOUNDS, World
 from tests.conftest import Dvid, Sent
+from tests.interrupts import interrupted
 
 BLOCK = (16, 16, 16)
 INSIDE = Box((-20, -20, -10), (40, 30, 30))
@@ -356,23 +357,18 @@ def test_an_interrupt_ends_all_threads(node: Node, faulty: FaultyProxy) -> None:
     slow = dvid_array.open(array.url.replace(node.server.url, faulty.url), settings=array.settings)
     faulty.add(Fault.stall(), when=lambda one: one.method == "POST", skip=1, times=-1)
 
-    def interrupt() -> None:
-        while len([one for one in faulty.requests if one.method == "POST"]) < 3:
-            threading.Event().wait(0.01)
-        os.kill(os.getpid(), signal.SIGINT)
+    def stalled() -> bool:
+        return len([one for one in faulty.requests if one.method == "POST"]) >= 3
 
-    killer = threading.Thread(target=interrupt)
-    killer.start()
     before = {thread.ident for thread in threading.enumerate()}
     source = da.ones((1, 16, 16, 96), dtype="uint8", chunks=16)
     with (
         dask.config.set(scheduler="threads", num_workers=2),
-        pytest.raises(KeyboardInterrupt) as told,
+        interrupted(stalled) as notes,
     ):
         store(source, slow)
     began = time.monotonic()
-    killer.join()
-    assert "pieces 1 stored" in told.value.__notes__[0]
+    assert "pieces 1 stored" in notes[0]
     pools = [
         one
         for one in threading.enumerate()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from tests import labels
 from tests.client import watchers
 from tests.client.conftest import through
 from tests.client.test_hooks import most_at_once
+from tests.interrupts import interrupted
 
 Filled = Callable[..., tuple[dvid_array.DvidArray, np.ndarray]]
 CACHED = dvid_array.Settings(cache_bytes=1 << 28)
@@ -209,20 +209,18 @@ def test_who_leads_may_be_interrupted(
     found: list[np.ndarray] = []
     followers = [threading.Thread(target=lambda: found.append(array[key])) for _ in range(3)]
 
-    def interrupt() -> None:
-        while len(path.requests) == asked:
-            time.sleep(0.01)
+    def all_wait() -> bool:
+        if len(path.requests) == asked:
+            return False
         for follower in followers:
             follower.start()
         time.sleep(0.2)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        return True
 
-    helper = threading.Thread(target=interrupt)
-    helper.start()
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(all_wait):
         array[key]
-    for thread in (helper, *followers):
-        thread.join(30)
+    for follower in followers:
+        follower.join(30)
     assert len(found) == 3
     assert all(np.array_equal(one, truth[key]) for one in found)
 

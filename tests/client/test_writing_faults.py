@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +16,7 @@ from dvid_array.testing import Fault, FaultyProxy
 from dvid_array.testing.faults import Request
 from tests.client.conftest import through
 from tests.client.world import key_of, on_server
+from tests.interrupts import interrupted
 
 KEY = np.s_[:, 5:300:96, 3:20, 3:20]
 """Four pieces: every other block along x is left out."""
@@ -118,32 +115,6 @@ def test_nothing_is_written_where_a_border_cannot_be_read(
 
 
 # Ctrl-C.
-
-
-@contextmanager
-def interrupted(stalled: Callable[[], bool]) -> Iterator[list[str]]:
-    """Ctrl-C when the server stalls, which ends all within two seconds; gives its notes."""
-    pressed: list[float] = []
-    notes: list[str] = []
-    over = threading.Event()
-
-    def press() -> None:
-        while not stalled() and not over.wait(0.01):
-            pass
-        if not over.wait(0.1):
-            pressed.append(time.monotonic())
-            os.kill(os.getpid(), signal.SIGINT)
-
-    finger = threading.Thread(target=press)
-    finger.start()
-    try:
-        with pytest.raises(KeyboardInterrupt) as stop:
-            yield notes
-        notes += getattr(stop.value, "__notes__", [])
-        assert time.monotonic() - pressed[0] < 2
-    finally:
-        over.set()
-        finger.join()
 
 
 def held(path: FaultyProxy, method: str) -> Callable[[], bool]:
