@@ -113,7 +113,7 @@ def store(
     if not compute:
         return door("dask.storing").postponed(deposit, array, box, on_unaligned)
     parts = _parts(array, box, deposit, on_unaligned)
-    facts = {} if resume is None else _facts(array, box, volume, name)
+    facts = {} if resume is None else _facts(array, box, deposit, name)
     with _journal(resume, facts, volume) as journal:
         target._volume = _run(Store(deposit, array, box, parts), journal, progress)
     return None
@@ -247,11 +247,17 @@ def _by_threads(store: Store, ledger: Ledger) -> None:
 # The journal.
 
 
-def _facts(array: Any, box: Box, volume: Volume, name: str | None) -> dict[str, str]:
+def _facts(array: Any, box: Box, deposit: Deposit, name: str | None) -> dict[str, str]:
     """What makes two stores the same."""
-    source = name or (fingerprint(array) if isinstance(array, np.ndarray) else str(array.name))
+    volume = deposit.volume
     target = f"{volume.transport.origin}/{volume.uuid}/{volume.instance.name}"
-    return {"target": f"{target} ({volume.instance.data_uuid})", "box": str(box), "source": source}
+    return {
+        "target": f"{target} ({volume.instance.data_uuid})",
+        "box": str(box),
+        "way": "ingest" if deposit.how is INGEST else "indexed",
+        "source": name
+        or (fingerprint(array) if isinstance(array, np.ndarray) else str(array.name)),
+    }
 
 
 def _journal(path: str | PathLike[str] | None, facts: dict[str, str], volume: Volume) -> Any:

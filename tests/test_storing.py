@@ -273,9 +273,34 @@ def test_a_journal_is_of_one_source_and_one_place(node: Node, tmp_path: Path) ->
     ):
         with pytest.raises(ValueError, match=f"journal of another store: {match}"):
             store(source, target, region, resume=tmp_path / "journal")
+    with pytest.raises(ValueError, match="say so by name=") as told:
+        store(values + 1, array, resume=tmp_path / "journal")
+    named = str(told.value).rpartition("name='")[2].removesuffix("'")
+    store(values + 1, array, resume=tmp_path / "journal", name=named)
+    assert (array[...] == values).all()
     store(values, array, resume=tmp_path / "named", name="mine")
     store(values + 1, array, resume=tmp_path / "named", name="mine")
     assert (array[...] == values).all()
+
+
+def test_a_volume_that_changed_can_be_named(node: Node, tmp_path: Path) -> None:
+    """A copy within one open version changes what dask calls its source."""
+    one, two = (node.create(name, "uint8", block=BLOCK) for name in "ab")
+    one[:, :20, :20, :20] = 7
+    store(one, two, resume=tmp_path / "journal")
+    with pytest.raises(ValueError, match=r"its source is dvid-a-.*say so by name='dvid-a-"):
+        store(one, two, resume=tmp_path / "journal")
+    for _ in range(2):
+        store(one, two, resume=tmp_path / "named", name="a")
+
+
+def test_an_ingest_has_a_journal_of_its_own(node: Node, tmp_path: Path) -> None:
+    """Else an indexed store would take its parts for done, and the index would never know."""
+    array = node.create("labels", "uint64")
+    values = np.ones((1, 64, 64, 64), np.uint64)
+    store(values, array, resume=tmp_path / "journal", ingest=True)
+    with pytest.raises(ValueError, match="its way is ingest, not indexed"):
+        store(values, array, resume=tmp_path / "journal")
 
 
 def test_a_verified_rerun_stores_what_others_changed(node: Node, tmp_path: Path) -> None:

@@ -94,7 +94,8 @@ def one_round(folder: Path, seed: int, source: Any, values: np.ndarray, sent: li
 def noted(journal: Path) -> list[Box]:
     """The parts that a journal names."""
     head = json.loads(journal.read_text().splitlines()[0])
-    with Journal(journal, {name: head[name] for name in ("target", "box", "source")}, None) as kept:
+    facts = {name: head[name] for name in ("target", "box", "way", "source")}
+    with Journal(journal, facts, None) as kept:
         return list(kept.stored)
 
 

@@ -117,10 +117,11 @@ class Journal:
         head = json.loads(first)
         for name, value in {"format": 1, **facts}.items():
             if head.get(name) != value:
+                hint = f"; if they are the same, say so by name={head.get(name)!r}"
                 raise ValueError(
                     f"{self.path} is the journal of another store: its {name} is "
                     f"{head.get(name)}, not {value}. Name another file, or delete it to store "
-                    "everything again"
+                    f"everything again{hint if name == 'source' else ''}"
                 )
         self.before = _box(head["before"])
 
