@@ -11,6 +11,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import dvid_array
@@ -88,27 +90,33 @@ def placed_chunks(draw: st.DrawFn) -> tuple[Box, tuple[Any, ...]]:
 # The classic: two tasks read a block, patch it, and post it, and one patch is lost.
 
 
-@pytest.mark.parametrize("kind", [("uint8", 1), ("uint8", 4), ("uint64", 1)])
-def test_no_voxel_is_lost_by_threads(node: Node, kind: tuple[str, int]) -> None:
+def no_voxel_is_lost(world: World, examples: int) -> None:
     """Offsets, sizes and chunks as they come; neighbours included."""
-    world = World(made(node, *kind, blocks=4))
 
-    @settings(max_examples=12, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
     @given(placed_chunks(), st.sampled_from(["rechunk", "merge"]))
+    @example((INSIDE, CHUNKS), "rechunk")
     def check(placed: tuple[Box, tuple[Any, ...]], how: str) -> None:
         box, chunks = placed
-        with dask.config.set(scheduler="threads", num_workers=6):
-            store(source_of(world, box, chunks), world.array, box, on_unaligned=how)
+        store(source_of(world, box, chunks), world.array, box, on_unaligned=how)
         world.check()
 
     check()
     assert world.array.refresh().minindex[1:] == BOUNDS.start
 
 
+@pytest.mark.parametrize("kind", [("uint8", 1), ("uint8", 4), ("uint64", 1)])
+def test_no_voxel_is_lost_by_threads(node: Node, kind: tuple[str, int]) -> None:
+    with dask.config.set(scheduler="threads", num_workers=6):
+        no_voxel_is_lost(World(made(node, *kind, blocks=4)), 12)
+
+
 def test_no_voxel_is_lost_by_processes(world: World) -> None:
-    with dask.config.set(scheduler="processes", num_workers=2):
-        store(source_of(world), world.array, INSIDE, resume=None)
-    world.check()
+    with (
+        ProcessPoolExecutor(2, get_context("spawn")) as pool,
+        dask.config.set(scheduler="processes", pool=pool, chunksize=1),
+    ):
+        no_voxel_is_lost(world, 3)
 
 
 @pytest.mark.parametrize("how", ["rechunk", "merge"])
@@ -413,11 +421,13 @@ def cluster() -> Iterator[Client]:
         yield client
 
 
-@pytest.mark.parametrize(("how", "dtype"), [("rechunk", "uint8"), ("merge", "uint64")])
-def test_no_voxel_is_lost_by_a_cluster(
-    node: Node, cluster: Client, tmp_path: Path, how: str, dtype: str
-) -> None:
-    world = World(made(node, dtype, blocks=4))
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "uint64"])
+def test_no_voxel_is_lost_by_a_cluster(node: Node, cluster: Client, dtype: str) -> None:
+    with cluster.as_current():
+        no_voxel_is_lost(World(made(node, dtype, blocks=4)), 5)
+
+
+def test_all_at_once_on_a_cluster(world: World, cluster: Client, tmp_path: Path) -> None:
     source = source_of(world)
     heard: list[tuple[int, int]] = []
     with cluster.as_current():
@@ -425,7 +435,6 @@ def test_no_voxel_is_lost_by_a_cluster(
             source,
             world.array,
             INSIDE,
-            on_unaligned=how,
             resume=tmp_path / "journal",
             verify=True,
             progress=lambda done, total: heard.append((done, total)),
