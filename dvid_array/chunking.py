@@ -10,6 +10,7 @@ block the first chunk is short.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,6 +25,9 @@ LARGEST_AUTO_BYTES = 64 << 20
 MANY = 100_000
 """More chunks than this are many: dask takes 10 s for each step of a computation on them."""
 AXES = "cxyz"
+
+SIZE = re.compile(r"(\d+\.?\d*(?:e\d{1,2})?|\.\d+)\s*(?:([kmgtp])(i?))?b?")
+"""64 MiB and its like, in small letters."""
 
 Lengths = tuple[int, ...]
 
@@ -55,7 +59,10 @@ def chunks(wish: Any, grid: BlockedAxes) -> tuple[Lengths, ...]:
         What is cut.
     """
     wishes = _by_axis(wish, grid)
-    given = next((_bytes(one) for one in wishes if isinstance(one, str) and one != "auto"), None)
+    sizes = {_bytes(one) for one in wishes if isinstance(one, str) and one != "auto"}
+    if len(sizes) > 1:
+        raise ValueError(f"chunks={wish!r}: a chunk has one size in bytes")
+    given = next(iter(sizes), None)
     target = AUTO_BYTES if given is None else given
     cut = _chunks(wishes, grid, target)
     while given is None and target < LARGEST_AUTO_BYTES and count(cut) > MANY:
@@ -88,15 +95,12 @@ def _by_axis(wish: Any, grid: BlockedAxes) -> list[Any]:
 
 def _bytes(text: str) -> int:
     """64 MiB and its like, in bytes."""
-    units = {"b": 0, "k": 1, "m": 2, "g": 3, "t": 4}
-    number = text.strip().lower().rstrip("ib").strip()
-    power = units.get(number[-1:], 0) if not number[-1:].isdecimal() else 0
-    digits = number.rstrip("kmgt").strip()
-    try:
-        count = float(digits) * (1024 if "i" in text.lower() else 1000) ** power
-    except ValueError:
-        raise ValueError(f"chunks={text!r}: write a size as '64 MiB', or 'auto'") from None
-    return max(1, int(count))
+    found = SIZE.fullmatch(text.strip().lower())
+    if found is None:
+        raise ValueError(f"chunks={text!r}: write a size as '64 MiB', or 'auto'")
+    number, prefix, binary = found.groups()
+    power = " kmgtp".index(prefix or " ")
+    return max(1, int(float(number) * (1024 if binary else 1000) ** power))
 
 
 def _grown(wishes: Sequence[Any], grid: BlockedAxes, target: int) -> list[int]:
@@ -115,7 +119,9 @@ def _grown(wishes: Sequence[Any], grid: BlockedAxes, target: int) -> list[int]:
 
 
 def _snapped(one: Any, extent: int, block: int) -> int:
-    if one is None or isinstance(one, tuple | list) or integer(one) == -1:
+    if isinstance(one, tuple | list):
+        return max(1, *map(integer, one))
+    if one is None or integer(one) == -1:
         return max(1, extent)
     if integer(one) < 1:
         raise ValueError(f"chunks={one!r}: a chunk has at least one voxel")

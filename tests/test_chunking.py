@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import Any
 
 import pytest
+from dask.utils import parse_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,6 +63,9 @@ def test_auto_chunks_are_worth_a_task(grid: BlockedAxes) -> None:
         ({"x": 65}, (1, 128, 1000, 100)),
         ({1: 65, "z": -1}, (1, 128, 1000, 100)),
         ((1, (1000,), 64, (50, 50)), (1, 1000, 64, 50)),
+        # free axes grow by what the others hold
+        ((1, "1 MiB", "1 MiB", (20,) * 5), (1, 256, 128, 20)),
+        ((1, "1 MiB", "auto", -1), (1, 128, 64, 100)),
     ],
 )
 def test_wishes(wish: Any, sizes: tuple[int, ...]) -> None:
@@ -100,10 +104,23 @@ def test_big_elements_make_small_chunks() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["1000", "1e4", "64k", "64 kib", "64 KB", "0.5 MB", "1.5gib", ".5M", "3 Mi", "7 B", "2 PB"],
+)
+def test_sizes_are_dasks(text: str) -> None:
+    cut = chunking.chunks(text, GRAY)
+    assert cut == chunking.chunks(f"{parse_bytes(text)}", GRAY)
+
+
+SIZES_THAT_ARE_NONE = ("64 miles", "", "MiB", "-5 MiB", "inf", "nan", "1 kMiB", "5 ib", "1 2 MB")
+
+
+@pytest.mark.parametrize(
     ("wish", "error", "words"),
     [
         ("nonsense", ValueError, "chunks='nonsense'"),
-        ("64 miles", ValueError, "64 miles"),
+        *((size, ValueError, "write a size") for size in SIZES_THAT_ARE_NONE),
+        ((1, "1 MiB", "2 MiB", -1), ValueError, "one size in bytes"),
         (0, ValueError, "chunks=0"),
         (-2, ValueError, "chunks=-2"),
         ((1, 2, 3), ValueError, "c, x, y, z"),
@@ -111,7 +128,7 @@ def test_big_elements_make_small_chunks() -> None:
         (((1,), (500, 0, 500, -1, 1), 64, 64), ValueError, "axis x"),
         ({"w": 64}, ValueError, "w"),
         ({"channel": 1, 7: 2}, ValueError, "channel"),
-        (1.5, TypeError, "float"),
+        (1.5, TypeError, "1.5 is not an integer"),
     ],
 )
 def test_wrong_wishes(wish: Any, error: type[Exception], words: str) -> None:
