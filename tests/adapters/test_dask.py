@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import tracemalloc
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -160,7 +161,10 @@ def test_versions_stack(node: dvid_array.Node, filled: Callable[..., Volume]) ->
     later = node.new_version("later").uuid
     newer = array.at(later)
     newer[:, :32, :32, :32] = 0
-    versions = [dvid_array.open(array.url), dvid_array.open(newer.url)]
+    versions = [
+        dvid_array.open(array.server_url, version=version, instance="volume")
+        for version in (node.uuid, later)
+    ]
     stack = da.stack([version.to_dask(chunks=32) for version in versions])
     assert stack.shape == (2, *truth.shape)
     changed = (stack[0] != stack[1]).compute()
@@ -250,11 +254,42 @@ def test_only_touched_blocks_are_fetched(
 
 def _blocks_of(request: Sent) -> int:
     """How many blocks a request asks for."""
-    if request.action == "raw":
-        size = request.path.split("/")[7].split("_")
-        return math.prod(-(-int(n) // 32) for n in size)
-    assert request.action == "subvolblocks"
-    return math.prod(int(n) // 32 for n in request.path.split("/")[6].split("_"))
+    assert request.action in ("raw", "subvolblocks")
+    size, start = ([int(n) for n in part.split("_")] for part in request.path.split("/")[-2:])
+    ends = zip(start, size, strict=True)
+    return math.prod(-(-(first + long) // 32) - first // 32 for first, long in ends)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "window", "times"),
+    [
+        ((1, (2,) * 32, 96, 128), None, 16),
+        ((1, (20, 20, 24), (50, 46), 128), None, 2 * 4 / 3),
+        ((1, 64, 96, (31, 1, 32, 64)), None, 5 / 4),
+        (64, None, 1),
+        ((1, (27, 32), 96, 128), ((5, 0, 0), (64, 96, 128)), 1),
+        ((1, (32, 27), 96, 128), ((5, 0, 0), (64, 96, 128)), 3 / 2),
+        ((1, (30, 10, 10, 10), 96, 128), ((-20, 0, 0), (40, 96, 128)), 6 / 3),
+    ],
+)
+def test_the_number_of_a_warning_is_what_is_read(
+    filled: Callable[..., Volume], sent: list[Sent], chunks: Any, window: Any, times: float
+) -> None:
+    array, _ = filled()
+    view = array if window is None else array.window(*window)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        lazy = view.to_dask(chunks)
+    assert [f"each block {times:.1f} times" in str(one.message) for one in caught] == (
+        [True] if times > 1.5 else []
+    )
+    sent.clear()
+    lazy.sum().compute(scheduler="sync")
+    there = math.prod(
+        -(-stop // 32) - start // 32
+        for start, stop in zip(*(window or ((0, 0, 0), view.shape[1:])), strict=True)
+    )
+    assert sum(map(_blocks_of, bulk(sent))) == pytest.approx(times * there)
 
 
 def test_small_and_large_graphs(filled: Callable[..., Volume]) -> None:
