@@ -111,28 +111,41 @@ def test_no_voxel_is_lost_by_threads(node: Node, kind: tuple[str, int]) -> None:
         no_voxel_is_lost(World(made(node, *kind, blocks=4)), 12)
 
 
-def test_no_voxel_is_lost_by_processes(world: World) -> None:
-    with (
-        ProcessPoolExecutor(2, get_context("spawn")) as pool,
-        dask.config.set(scheduler="processes", pool=pool, chunksize=1),
-    ):
+@pytest.fixture(scope="module")
+def processes() -> Iterator[dict[str, Any]]:
+    """dask's settings for two processes, which all tests share."""
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        yield {"scheduler": "processes", "pool": pool, "chunksize": 1}
+
+
+def test_no_voxel_is_lost_by_processes(world: World, processes: dict[str, Any]) -> None:
+    with dask.config.set(processes):
         no_voxel_is_lost(world, 3)
+
+
+def blocks_of(sent: list[Sent], method: str) -> list[tuple[int, ...]]:
+    """Where the blocks begin that requests carry, as often as they do."""
+    found: list[tuple[int, ...]] = []
+    for one in bulk(sent):
+        if one.method == method:
+            *_, size, offset = one.path.split("/")
+            shape, start = ([int(n) for n in part.split("_")] for part in (size, offset))
+            ranges = (range(a, a + n, 16) for a, n in zip(start, shape, strict=True))
+            found += itertools.product(*ranges)
+    return found
 
 
 @pytest.mark.parametrize("how", ["rechunk", "merge"])
 def test_every_block_is_posted_once(world: World, sent: list[Sent], how: str) -> None:
+    """Those that are covered partly are read before, once."""
     source = source_of(world)
     sent.clear()
     with dask.config.set(scheduler="threads"):
         store(source, world.array, INSIDE, on_unaligned=how)
-    posted: list[tuple[int, ...]] = []
-    for one in sent:
-        if one.method == "POST" and one.action == "raw":
-            *_, size, offset = one.path.split("/")
-            shape, start = ([int(n) for n in part.split("_")] for part in (size, offset))
-            ranges = (range(a, a + n, 16) for a, n in zip(start, shape, strict=True))
-            posted += itertools.product(*ranges)
+    posted, read = blocks_of(sent, "POST"), blocks_of(sent, "GET")
     assert len(posted) == len(set(posted)) == 5 * 4 * 3
+    whole = {Box.sized(start, BLOCK) for start in posted}
+    assert sorted(read) == sorted(box.start for box in whole if not INSIDE.contains(box))
     assert not [one for one in sent if one.action == "extents"]  # all inside
     assert len([one for one in sent if one.action == "info"]) == 1
     world.check()
@@ -321,10 +334,11 @@ def account(array: DvidArray, told: DvidWriteError, whole: Box) -> None:
 @pytest.mark.parametrize("scheduler", ["threads", "processes"])
 @pytest.mark.parametrize("long", [16, 25], ids=["aligned", "recut"])
 def test_others_are_accounted_for_when_one_fails(
-    node: Node, scheduler: str, long: int, tmp_path: Path
+    node: Node, processes: dict[str, Any], scheduler: str, long: int, tmp_path: Path
 ) -> None:
     """Threads are waited for; of other processes, what is under way is unknown."""
     array = made(node)
+    threads = {"scheduler": "threads", "num_workers": 2}
 
     def block(values: np.ndarray, block_id: tuple[int, ...] = ()) -> np.ndarray:
         time.sleep(0.01)
@@ -336,7 +350,7 @@ def test_others_are_accounted_for_when_one_fails(
     broken = source.map_blocks(block, meta=np.empty((0,) * 4, "u1"))
     journal = tmp_path / "journal"
     with (
-        dask.config.set(scheduler=scheduler, num_workers=2, chunksize=1),
+        dask.config.set(threads if scheduler == "threads" else processes),
         pytest.raises(DvidWriteError, match="in the source") as told,
     ):
         store(broken, array, resume=journal)
