@@ -36,7 +36,7 @@ class Refusals(NDArrayOperatorsMixin):
     def __eq__(self, other: object) -> Any:
         if isinstance(other, Refusals):
             return self is other
-        if isinstance(other, int | float | complex | list) or hasattr(other, "__array__"):
+        if isinstance(other, int | float | complex | list | tuple) or hasattr(other, "__array__"):
             raise TypeError(
                 "comparing a DvidArray with values downloads it: use arr.to_dask() == ..., "
                 "or arr[...] == ..."

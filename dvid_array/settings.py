@@ -41,7 +41,8 @@ class Settings:
     """Decoded blocks of committed versions kept per process; 0 keeps none."""
     cache_open: bool = False
     """Keep blocks of open versions too, as long as nobody writes to their repo. Each read then
-    asks for the repo's mutation count, one request."""
+    asks for the repo's mutation count, one request. DVID does not count `ingest-supervoxels` and
+    `mappings`."""
     observers: tuple[str, ...] = ("dvid_array.adapters.metrics.observe",)
     """Functions that are told of requests, by dotted path. Each takes a list of
     `client.hooks.Exchange` and is called in the thread that made the call. The one that is there

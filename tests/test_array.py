@@ -696,6 +696,8 @@ def test_numpy_conversions(x: DvidArray, truth: np.ndarray) -> None:
         lambda x: x == 3,
         lambda x: x != 3,
         lambda x: x == np.zeros(3),
+        lambda x: x == (1, 2),
+        lambda x: x != [1, 2],
         lambda x: np.zeros(3) == x,
         lambda x: 5 in x,
         lambda x: x.to_dask() + x,
