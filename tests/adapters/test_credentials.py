@@ -15,6 +15,7 @@ from dvid_array.client.registry import Credentials, Origin
 
 SERVER = "https://dvid.example.org"
 OTHER = "https://other.example.org"
+THIRD = "https://third.example.org"
 WORKER: Any = None
 """The plugin asks nothing of its worker."""
 
@@ -30,6 +31,27 @@ def test_it_gives_and_takes_back() -> None:
     assert kept(SERVER) == Credentials("theirs", "my-admin-token", "me")
     plugin.teardown(WORKER)
     assert kept(SERVER) == Credentials("mine", "my-admin-token")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_workers_of_one_process_leave_nothing(order: int) -> None:
+    """Each has a copy of the plugin; whichever goes first."""
+    connections.introduce(THIRD, None, Credentials("mine"))
+    plugins = [CredentialPlugin(THIRD, token="theirs") for _ in range(2)]
+    for plugin in plugins:
+        plugin.setup(WORKER)
+    assert kept(THIRD) == Credentials("theirs")
+    for plugin in plugins[::order]:
+        plugin.teardown(WORKER)
+    assert kept(THIRD) == Credentials("mine")
+
+
+def test_what_was_changed_since_stays() -> None:
+    plugin = CredentialPlugin(THIRD, token="theirs")
+    plugin.setup(WORKER)
+    connections.introduce(THIRD, None, Credentials("newer"))
+    plugin.teardown(WORKER)
+    assert kept(THIRD) == Credentials("newer")
 
 
 def test_a_file_is_read_on_the_worker(tmp_path: Path) -> None:

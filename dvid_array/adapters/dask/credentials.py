@@ -44,6 +44,7 @@ class CredentialPlugin(WorkerPlugin):
     token_file: str | PathLike[str] | None = None
     """File on each worker's machine that holds the token, instead of `token`."""
     _before: Credentials | None = field(default=None, init=False, repr=False)
+    _given: Credentials | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.server = addresses.origin(self.server)
@@ -56,11 +57,14 @@ class CredentialPlugin(WorkerPlugin):
         token = self.token
         if self.token_file is not None:
             token = Path(self.token_file).read_text("utf-8").strip()
-        self._before = state().origins.get(self.server, Origin).credentials
-        given = Credentials(token, self.admin_token, self.user)
-        connections.introduce(self.server, None, given)
+        known = state().origins.get(self.server, Origin)
+        self._before = known.credentials
+        connections.introduce(self.server, None, Credentials(token, self.admin_token, self.user))
+        self._given = known.credentials
 
     def teardown(self, worker: Worker) -> None:
-        """Put back what the process had before."""
-        if self._before is not None:
-            state().origins.get(self.server, Origin).credentials = self._before
+        """Put back what the process had before, unless somebody has changed it since: of several
+        workers in one process, each puts back what it found."""
+        known = state().origins.get(self.server, Origin)
+        if self._before is not None and known.credentials == self._given:
+            known.credentials = self._before
