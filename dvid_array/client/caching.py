@@ -46,7 +46,8 @@ def state_of(volume: Volume) -> Hashable | None:
     if volume.locked:
         return FOREVER
     changes = volume.catalog.repo(volume.uuid).mutation_id
-    first_seen = registry.state().changes.get((volume.uuid, changes), time.monotonic)
+    key = (volume.transport.origin, volume.uuid, changes)
+    first_seen = registry.state().changes.get(key, time.monotonic)
     return changes if time.monotonic() - first_seen >= SETTLED_SECONDS else None
 
 
@@ -86,7 +87,9 @@ def read(
 
 
 def _key(volume: Volume, state: Hashable, block: Triple) -> Key:
-    return (*volume.key, volume.scale, volume.supervoxels, state, block)
+    """Of one server, since copies of a repo can go apart."""
+    origin = volume.transport.origin
+    return (origin, *volume.key, volume.scale, volume.supervoxels, state, block)
 
 
 def _put(volume: Volume, target: Target, block: Triple, array: Array | None) -> None:

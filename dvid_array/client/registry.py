@@ -114,8 +114,8 @@ class State:
     extents: Table[tuple[str, str], Extents] = field(default_factory=lambda: Table(4096))
     blocks: BlockLocks = field(default_factory=BlockLocks)
     cache: BlockCache = field(default_factory=BlockCache)
-    changes: Table[tuple[str, int], float] = field(default_factory=lambda: Table(256))
-    """When a mutation count of the repo of an open version was seen first."""
+    changes: Table[tuple[str, str, int], float] = field(default_factory=lambda: Table(256))
+    """When a mutation count of a server's repo, of an open version, was seen first."""
     hooks: Table[str, Any] = field(default_factory=lambda: Table(256))
     """Observers and limiters by name."""
     limits: Table[Hashable, Any] = field(default_factory=lambda: Table(256))

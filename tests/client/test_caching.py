@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -293,6 +295,32 @@ def test_kinds_of_labels_are_not_mixed_up(node: dvid_array.Node, sent: list[Any]
         assert np.array_equal(one[...], truth)
     assert not voxel_requests(sent)
     assert not [one for one in sent if one.action == "blocks"]
+
+
+@pytest.mark.dev
+@pytest.mark.parametrize("commit", [True, False])
+def test_copies_of_a_repo_are_not_mixed_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commit: bool
+) -> None:
+    """As a backup that was started next to its original, and written to: all ids are the same."""
+    monkeypatch.setattr(caching, "SETTLED_SECONDS", 0.0)
+    with dvid_array.serve(tmp_path / "a.sqlite") as first:
+        node = dvid_array.connect(first.url, admin_token=first.admin_token).create_repo("twice")
+        node.create("v", "uint8", shape=(32, 32, 32), block=(32, 32, 32))
+    shutil.copy(tmp_path / "a.sqlite", tmp_path / "b.sqlite")
+    with (
+        dvid_array.serve(tmp_path / "a.sqlite") as first,
+        dvid_array.serve(tmp_path / "b.sqlite") as second,
+    ):
+        for value, server in enumerate((first, second), start=1):
+            array = dvid_array.open(f"{server.url}/{node.uuid}/v")
+            array[...] = value
+            if commit:
+                array.node.commit()
+            found = dvid_array.open(array.url, settings=ASKED)
+            assert found.cache_info().kept
+            assert (found[...] == value).all()
+            assert (found[...] == value).all()
 
 
 def test_a_sweep_of_a_window_fetches_each_block_once(
