@@ -41,7 +41,7 @@ class Labelled:
 
         Parameters
         ----------
-        supervoxels : int or array of int
+        supervoxels : int or array_like of int
             Ids, as in blocks read with ``supervoxels=True``.
 
         Returns
@@ -111,7 +111,7 @@ class Bodies:
 
         Parameters
         ----------
-        labels : int or array of int
+        labels : int or array_like of int
             Ids, not 0.
 
         Returns

@@ -67,7 +67,7 @@ def _sliced(source: Any) -> bool:
         np.dtype(source.dtype)
     except (AttributeError, TypeError):
         return False
-    return isinstance(source.shape, tuple)
+    return isinstance(getattr(source, "shape", None), tuple)
 
 
 def _four(array: Any, target: DvidArray) -> Any:

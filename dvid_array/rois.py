@@ -181,7 +181,7 @@ class Roi:
 
         Parameters
         ----------
-        mask : array of bool
+        mask : array_like of bool
             Shape (x, y, z), or (1, x, y, z) as comparing an array's voxels makes them.
         start : three integers
             DVID's signed coordinates x, y, z of its first voxel.
