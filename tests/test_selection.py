@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -227,6 +227,7 @@ def grown(part: slice, size: int = SIZE) -> list[int]:
 def test_slices_within_the_extent_are_numpys(
     start: int | None, stop: int | None, step: int | None
 ) -> None:
+    assume(not (start == SIZE and (step or 1) < 0))  # that one begins beyond the extent
     assert grown(slice(start, stop, step)) == list(range(SIZE)[start:stop:step])
 
 
