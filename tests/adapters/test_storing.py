@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -331,14 +331,20 @@ def account(array: DvidArray, told: DvidWriteError, whole: Box) -> None:
     assert all(whole.contains(box) for box in boxes)
 
 
-@pytest.mark.parametrize("scheduler", ["threads", "processes"])
+@pytest.mark.parametrize("scheduler", ["threads", "a pool", "processes", "own"])
 @pytest.mark.parametrize("long", [16, 25], ids=["aligned", "recut"])
 def test_others_are_accounted_for_when_one_fails(
     node: Node, processes: dict[str, Any], scheduler: str, long: int, tmp_path: Path
 ) -> None:
-    """Threads are waited for; of other processes, what is under way is unknown."""
+    """Threads are waited for; what others do behind a fault is unknown."""
     array = made(node)
-    threads = {"scheduler": "threads", "num_workers": 2}
+    pool = ThreadPoolExecutor(2)
+    how = {
+        "threads": {"scheduler": "threads", "num_workers": 2},
+        "a pool": {"scheduler": "threads", "pool": pool},
+        "processes": processes,
+        "own": {"scheduler": lambda *args, **more: dask.local.get_sync(*args, **more)},
+    }
 
     def block(values: np.ndarray, block_id: tuple[int, ...] = ()) -> np.ndarray:
         time.sleep(0.01)
@@ -350,10 +356,11 @@ def test_others_are_accounted_for_when_one_fails(
     broken = source.map_blocks(block, meta=np.empty((0,) * 4, "u1"))
     journal = tmp_path / "journal"
     with (
-        dask.config.set(threads if scheduler == "threads" else processes),
+        dask.config.set(how[scheduler]),
         pytest.raises(DvidWriteError, match="in the source") as told,
     ):
         store(broken, array, resume=journal)
+    pool.shutdown()
     account(array, told.value, Box((0, 0, 0), (16, 16, 400)))
     assert not (scheduler == "threads" and told.value.unknown)
     assert len(journal.read_text().splitlines()) == len(told.value.stored) + 1

@@ -145,7 +145,7 @@ def _itself(deposit: Deposit) -> Deposit:
 
 
 class _Accounting(Callback):
-    """Accounts for tasks as they go to other processes and come back."""
+    """Accounts for tasks as they go to somebody's threads or processes, and come back."""
 
     def __init__(self, tasks: collecting.Tasks, ledger: Ledger) -> None:
         self._boxes = {collecting.writer(task): box for box, task in tasks.items()}
@@ -162,12 +162,12 @@ class _Accounting(Callback):
 
 
 def _here(get: Any, tasks: collecting.Tasks, ledger: Ledger) -> None:
-    inside = get in (dask.threaded.get, dask.local.get_sync)
-    if not inside and get is not dask.multiprocessing.get:
+    ends = get is dask.local.get_sync or _has_own_threads(get)  # nothing goes on behind a fault
+    if not ends and get not in (dask.threaded.get, dask.multiprocessing.get):
         for box in tasks:  # what has begun is this scheduler's secret
             ledger.begun(box)
     try:
-        with nullcontext() if inside else _Accounting(tasks, ledger), _threads(get) as options:
+        with nullcontext() if ends else _Accounting(tasks, ledger), _threads(get) as options:
             sums = dask.compute(*tasks.values(), scheduler=get, **options)  # type: ignore[attr-defined,no-untyped-call]
     except DvidWriteError as error:
         if error.part:
@@ -177,11 +177,16 @@ def _here(get: Any, tasks: collecting.Tasks, ledger: Ledger) -> None:
         ledger.stored(box, checksum.item())  # where a scheduler has no callbacks
 
 
+def _has_own_threads(get: Any) -> bool:
+    """Whether threads are asked for, and nobody has given a pool of them."""
+    return get is dask.threaded.get and not dask.config.get("pool", None)
+
+
 @contextmanager
 def _threads(get: Any) -> Iterator[dict[str, Any]]:
     """Threads that end with the store: dask's own would go on behind a fault, and nobody could
     interrupt them."""
-    if get is not dask.threaded.get or dask.config.get("pool", None):
+    if not _has_own_threads(get):
         yield {}
         return
     count = dask.config.get("num_workers", None) or CPU_COUNT
