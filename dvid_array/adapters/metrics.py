@@ -19,10 +19,10 @@ def observe(exchanges: Sequence[Exchange]) -> None:
     Seconds are those in which at least one request was under way, so that they add up with the
     task's others: dask shows them apart from its own computing and waiting.
     """
-    metrics = sys.modules.get("distributed.metrics")
-    if metrics is None:
+    meter = getattr(sys.modules.get("distributed.metrics"), "context_meter", None)
+    if meter is None:  # not loaded, or another thread is about to
         return
-    digest = metrics.context_meter.digest_metric
+    digest = meter.digest_metric
     digest(LABEL, busy([(one.began, one.ended) for one in exchanges]), "seconds")
     digest(LABEL, sum(one.sent + one.received for one in exchanges), "bytes")
     digest(LABEL, len(exchanges), "requests")
