@@ -18,10 +18,9 @@ from dvid_array.client.registry import state
 def leases(origin: str, number: int) -> Limit:
     """The limiter that `Settings` name unless told otherwise.
 
-    On a worker, or next to a client, the cluster's scheduler counts; else this process does, as
-    does a child forked from either.
-    Arrays with the same server and number share one limit. A lease of a worker that dies comes back
-    after dask's ``distributed.scheduler.locks.lease-timeout``.
+    On a worker, or next to a client, the cluster's scheduler counts; else, and in a child forked
+    from either, this process does. Arrays with the same server and number share one limit. A lease
+    of a worker that dies comes back after dask's ``distributed.scheduler.locks.lease-timeout``.
     """
     home = _home()
     key = ("leases", origin, number, home and home.id)
