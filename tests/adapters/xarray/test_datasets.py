@@ -230,6 +230,8 @@ def test_labels_of_all_scales_in_units(tissue: Tissue) -> None:
         np.testing.assert_array_equal(found.x, 4.0 * np.arange(low, 48, 2))
         np.testing.assert_array_equal(found.z, 8.0 * np.arange(0, 32, 2))
         assert found.x.attrs["dvid_spacing"] == 4.0
+    alone = dataset([labels.at_scale(1)], physical=True)
+    xr.testing.assert_identical(alone.coords.to_dataset(), found.coords.to_dataset())
 
 
 def test_one_place_has_one_length_at_all_scales(node: dvid_array.Node) -> None:

@@ -298,13 +298,27 @@ def test_profiles_take_no_more_than_their_memory(
     array, truth = filled("uint64", (1, 32, 32, 512), (16, 16, 16))
     places = np.random.default_rng(5).integers(0, 32, (2, 1000))
     x, y = (xr.DataArray(place, dims="point") for place in places)
-    lazy = array.to_xarray().isel(x=x, y=y)
+    window = array.window((0, 0, 5), (32, 32, 512))  # begins inside a block
+    lazy = window.to_xarray().isel(x=x, y=y)
     sent.clear()
     tracemalloc.start()
     found = lazy.values
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 6 * found.nbytes
-    np.testing.assert_array_equal(found, truth[:, places[0], places[1]])
+    np.testing.assert_array_equal(found, truth[:, places[0], places[1], 5:])
     fetched = [block for one in bulk(sent) for block in blocks_of(one, 16)]
     assert len(fetched) == len({*fetched}) == 2 * 2 * 32
+
+
+def test_the_limit_of_memory_holds_for_all_pieces_together(
+    filled: Callable[..., Volume], sent: list[Sent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(values, "POINTS_AT_ONCE", 100)
+    array, _ = filled("uint8", (1, 32, 32, 64), (16, 16, 16))
+    x = xr.DataArray(np.arange(8), dims="point")
+    lazy = array.with_settings(max_bytes=400).to_xarray().isel(x=x, y=x)
+    sent.clear()
+    with pytest.raises(dvid_array.DvidTooLargeError, match="512"):
+        lazy.load()
+    assert not sent
