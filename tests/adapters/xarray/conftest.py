@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
+import xarray as xr
 
 import dvid_array
 from dvid_array import DvidArray
 
 Volume = tuple[DvidArray, np.ndarray]
+
+
+@pytest.fixture(autouse=True)
+def attributes_stay() -> Iterator[None]:
+    """In arithmetic too, which older releases of xarray have to be told."""
+    with xr.set_options(keep_attrs=True):
+        yield
 
 
 @pytest.fixture
