@@ -65,15 +65,18 @@ def bare(array: dvid_array.DvidArray, tile: np.ndarray, boxes: Sequence[Box], th
     post(array.server_url, [(path, body) for path in paths], threads)
 
 
+_whole = functools.cache(volumes.gray)
+
+
 @functools.cache
-def _tile() -> np.ndarray:
-    return volumes.gray(CHUNK)
+def _tile(x: int = CHUNK, y: int = CHUNK, z: int = CHUNK) -> np.ndarray:
+    return np.asfortranarray(_whole(CHUNK)[:, :x, :y, :z])
 
 
 def _tissue(block_info: Any = None) -> np.ndarray:
-    """A chunk of the source, at no cost: this process's tile, or a part of it."""
-    _, x, y, z = block_info[None]["chunk-shape"]
-    return _tile()[:, :x, :y, :z]
+    """A chunk of the source, at no cost once this process has made it. In one piece, as chunks are:
+    what is cut out of an array is copied voxel by voxel when it goes to another worker."""
+    return _tile(*block_info[None]["chunk-shape"][1:])
 
 
 def seconds(work: Callable[[], object]) -> float:
