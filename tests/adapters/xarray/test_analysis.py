@@ -86,7 +86,7 @@ def test_trees_go_into_files(tissue: Tissue, tmp_path: Path) -> None:
     """And find their way back to the server, and to places."""
     gray, labels, values, ids = tissue
     tree = dvid_array.open_datatree([gray, labels], chunks={})
-    tree.to_netcdf(tmp_path / "tree.nc")
+    tree.to_netcdf(tmp_path / "tree.nc", engine="netcdf4")
     tree.to_zarr(tmp_path / "tree.zarr", consolidated=False)
     for name, options in {"tree.nc": {}, "tree.zarr": {"consolidated": False}}.items():
         engine = "zarr" if options else "netcdf4"
