@@ -23,6 +23,7 @@ from distributed.scheduler import Scheduler
 import dvid_array
 from dvid_array.adapters.dask import CredentialPlugin
 from dvid_array.testing import Fault, FaultyProxy
+from tests.adapters.workers import two_workers
 from tests.client import watchers
 from tests.client.test_hooks import most_at_once
 from tests.conftest import Dvid
@@ -35,12 +36,7 @@ SECRET = "a-token-that-nobody-may-see"
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
     """Two workers with two threads each, in processes of their own."""
-    with (
-        LocalCluster(
-            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0"
-        ) as cluster,
-        Client(cluster) as connected,
-    ):
+    with two_workers() as connected:
         yield connected
 
 

@@ -14,12 +14,13 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from distributed import Client, Future, LocalCluster
+from distributed import Client, Future
 from distributed.scheduler import Scheduler
 
 from dvid_array import Box, DvidArray, DvidWriteError, Node, store
 from dvid_array.adapters.dask import collecting
 from tests.adapters.test_storing import account, made
+from tests.adapters.workers import two_workers
 from tests.interrupts import interrupted
 
 WHOLE = Box((0, 0, 0), (16, 16, 16 * 40))
@@ -28,12 +29,7 @@ WHOLE = Box((0, 0, 0), (16, 16, 16 * 40))
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Client]:
     """Two workers, each a process. The client is nobody's default."""
-    with (
-        LocalCluster(
-            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0"
-        ) as workers,
-        Client(workers, set_as_default=False) as client,
-    ):
+    with two_workers(set_as_default=False) as client:
         yield client
 
 

@@ -20,7 +20,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +29,7 @@ from dvid_array import Box, DvidArray, DvidWriteError, Node, store
 from dvid_array.client import depositing
 from dvid_array.testing import Fault, FaultyProxy
 from tests.adapters.test_dask import bulk
+from tests.adapters.workers import two_workers
 from tests.client.conftest import through
 from tests.client.world import BOUNDS, World
 from tests.conftest import Dvid, Sent
@@ -433,12 +434,7 @@ def test_values_that_do_not_fit_are_told_by_part(node: Node) -> None:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Client]:
     """Two workers, each a process."""
-    with (
-        LocalCluster(
-            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0"
-        ) as workers,
-        Client(workers) as client,
-    ):
+    with two_workers() as client:
         yield client
 
 
