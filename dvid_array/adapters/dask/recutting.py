@@ -63,10 +63,10 @@ def recut(source: da.Array, chunks: Sequence[Lengths]) -> da.Array:
     layer: dict[Key, Any] = {}
     pieces: dict[Place, list[tuple[Key, Piece]]] = defaultdict(list)
     for chunk, shape, overlaps in _chunks(source, cut):
-        near, *others = _groups(overlaps, math.prod(shape))
+        near, cut_off = _divided(overlaps, math.prod(shape))
         for one in near:
             pieces[one.part].append((chunk, Piece(one.put, Taken(shape, one.taken))))
-        for number, group in enumerate(others):
+        for number, group in enumerate(cut_off):
             key = (f"{name}-pieces", *chunk[1:], number)
             layer[key] = (Cutting(tuple(Taken(shape, one.taken) for one in group)), chunk)
             for which, one in enumerate(group):
@@ -102,13 +102,11 @@ def _along(old: Lengths, new: Lengths) -> list[list[tuple[int, slice, slice]]]:
     return found
 
 
-def _groups(overlaps: list[Overlap], size: int) -> list[list[Overlap]]:
-    """First what is taken from the chunk itself, then what a task each cuts off."""
-    most = [one for one in overlaps if 2 * one.size > size]
-    rest = [one for one in overlaps if one not in most]
-    if not most:
-        return [[], *([one] for one in rest)]
-    return [most, rest] if rest else [most]
+def _divided(overlaps: list[Overlap], size: int) -> tuple[list[Overlap], list[list[Overlap]]]:
+    """What is taken from a chunk of some size itself, and what is cut off it, by one task each."""
+    near = [one for one in overlaps if 2 * one.size > size]
+    rest = [one for one in overlaps if 2 * one.size <= size]
+    return near, [rest] if near and rest else [[one] for one in rest]
 
 
 @dataclass(frozen=True, slots=True)
