@@ -39,7 +39,7 @@ def box(start: Any, stop: Any, channels: int | None = None) -> Box:
     """
     lower = corner("start", start, None if channels is None else 0)
     upper = corner("stop", stop, channels)
-    _in_order(lower, upper)
+    in_order(lower, upper)
     return Box(lower, upper)
 
 
@@ -54,18 +54,20 @@ def slices(start: Any, stop: Any) -> tuple[slice, ...]:
     ends = _integers(start), _integers(stop)
     if any(len(numbers) != 4 for numbers in ends):
         raise ValueError(f"corners are four integers c, x, y, z, not {start!r} and {stop!r}")
-    _in_order(*ends)
+    in_order(*ends)
     return tuple(slice(a, b) for a, b in zip(*ends, strict=True))
 
 
+def in_order(lower: Sequence[int | None], upper: Sequence[int | None]) -> None:
+    """Refuse a box that ends before it starts; None is no bound."""
+    ends = zip(lower, upper, strict=True)
+    if any(a is not None and b is not None and b < a for a, b in ends):
+        raise ValueError(f"the box ends before it starts: {tuple(lower)} to {tuple(upper)}")
+
+
 def _integers(values: Any) -> list[int]:
-    """None where they are no integers."""
+    """Empty where they are no integers."""
     try:
         return [integer(value) for value in values]
     except TypeError:
         return []
-
-
-def _in_order(lower: Sequence[int], upper: Sequence[int]) -> None:
-    if any(b < a for a, b in zip(lower, upper, strict=True)):
-        raise ValueError(f"the box ends before it starts: {tuple(lower)} to {tuple(upper)}")

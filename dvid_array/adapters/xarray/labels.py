@@ -107,9 +107,8 @@ def inside(coords: Mapping[Any, xr.DataArray], start: Any, stop: Any) -> dict[An
     held: dict[Any, Any] = {}
     channels = coords["channel"].size if "channel" in coords else 1
     ends = corner("start", start, 0), corner("stop", stop, channels)
+    corners.in_order(*ends)
     for axis, low, high in zip(DIMS[1:], *ends, strict=True):
-        if low is not None and high is not None and high < low:
-            raise ValueError(f"the box ends before it starts: {tuple(start)} to {tuple(stop)}")
         if low is None and high is None:
             continue
         found = _labelled(coords, axis)
