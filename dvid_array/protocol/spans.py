@@ -123,7 +123,8 @@ def clip(spans: Spans, blocks: Box) -> Spans:
     layers = np.searchsorted(spans[:, Z], (blocks.start[2], blocks.stop[2]))
     found = spans[slice(*layers)]
     row = (found[:, Y] >= blocks.start[1]) & (found[:, Y] < blocks.stop[1])
-    across = (found[:, X1] >= blocks.start[0]) & (found[:, X0] < blocks.stop[0])
+    first = np.maximum(found[:, X0], blocks.start[0])
+    across = first < np.minimum(found[:, X1] + 1, blocks.stop[0])
     found = found[row & across]
     np.clip(found[:, X0:], blocks.start[0], blocks.stop[0] - 1, out=found[:, X0:])
     return found

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dvid_array.box import EMPTY, Box
@@ -46,6 +46,7 @@ def test_they_are_put_in_order_and_joined(found: np.ndarray) -> None:
     np.testing.assert_array_equal(spans.parse(json.dumps(found.tolist()).encode()), ordered)
 
 
+@example(np.array([[0, 0, -1, 0]]), Box((0, 0, 0), (0, 1, 1)))
 @given(rows, boxes)
 def test_masks_of_any_box(found: np.ndarray, box: Box) -> None:
     around = np.zeros((40, 40, 40), bool)
